@@ -1,0 +1,156 @@
+#include "core/memory.h"
+#include "core/error.h"
+#include "core/host_memory.h"
+#include <algorithm>
+#include <cstring>
+
+namespace r86 {
+
+namespace {
+constexpr u64 kPages = PhysicalMemory::kAddressSpace >> kPageShift;
+}
+
+PhysicalMemory::PhysicalMemory(u64 ram_bytes, Log& log) : log_(log), ram_size_(ram_bytes) {
+    R86_ASSERT(ram_bytes % kPageSize == 0 && ram_bytes <= kMaxRam);
+    ram_ = static_cast<u8*>(host_allocate_ram(std::max(ram_size_, kPageSize)));
+    pages_ = static_cast<Page*>(host_allocate(kPages * sizeof(Page)));
+    regions_.resize(1);
+    map_default({0}, ram_size_);
+}
+
+PhysicalMemory::~PhysicalMemory() {
+    host_release(ram_, std::max(ram_size_, kPageSize));
+    host_release(pages_, kPages * sizeof(Page));
+}
+
+u16 PhysicalMemory::region_for(const Mapping& mapping, u64 first) {
+    for (usize i = 1; i < regions_.size(); ++i) {
+        const Region& region = regions_[i];
+        if (region.handler == mapping.handler && region.base == first && region.handler_base == mapping.handler_base)
+            return static_cast<u16>(i);
+    }
+    // A guest that moves its BARs for ever must not fill the table: reuse regions that no page refers to any more.
+    if (regions_.size() == 0xFFF0) {
+        std::vector<bool> used(regions_.size());
+        for (u64 i = 0; i < kPages; ++i) used[pages_[i].read_region] = used[pages_[i].write_region] = true;
+        for (usize i = 1; i < regions_.size(); ++i) {
+            if (used[i]) continue;
+            regions_[i] = {mapping.handler, first, mapping.handler_base};
+            return static_cast<u16>(i);
+        }
+        return 0;
+    }
+    regions_.push_back({mapping.handler, first, mapping.handler_base});
+    return static_cast<u16>(regions_.size() - 1);
+}
+
+void PhysicalMemory::map(PhysAddr first, u64 size, const Mapping& read, const Mapping& write) {
+    R86_ASSERT(first.value % kPageSize == 0 && size % kPageSize == 0);
+    if (size == 0 || first.value >= kAddressSpace) return;
+    const u64 end = std::min(first.value + size, kAddressSpace);
+    if (observer_) observer_->mapping_changed(first, {end - 1});
+    const u16 read_region = read.target == Target::Mmio ? region_for(read, first.value) : u16{0};
+    const u16 write_region = write.target == Target::Mmio ? region_for(write, first.value) : u16{0};
+    const auto host = [&](const Mapping& mapping, u64 address) -> u8* {
+        if (mapping.target == Target::Ram) return address < ram_size_ ? ram_ + address : nullptr;
+        if (mapping.target == Target::Rom) return mapping.host + (address - first.value);
+        return nullptr;
+    };
+    for (u64 address = first.value; address < end; address += kPageSize) {
+        Page& page = pages_[address >> kPageShift];
+        page.read = host(read, address);
+        page.write = write.target == Target::Rom ? nullptr : host(write, address);
+        page.read_region = read_region;
+        page.write_region = write_region;
+    }
+}
+
+void PhysicalMemory::map_default(PhysAddr first, u64 size) {
+    const u64 ram_end = std::clamp(ram_size_, first.value, first.value + size);
+    if (ram_end > first.value) map(first, ram_end - first.value, {Target::Ram, nullptr, nullptr, 0});
+    if (ram_end < first.value + size) map({ram_end}, first.value + size - ram_end, {});
+}
+
+u64 PhysicalMemory::read_in_page(PhysAddr address, unsigned size) {
+    u64 value = 0;
+    if (exists(address)) {
+        const Page& page = pages_[address.value >> kPageShift];
+        if (page.read) {
+            std::memcpy(&value, page.read + (address.value & kPageMask), size); // little-endian hosts only
+            return value;
+        }
+        if (page.read_region) {
+            const Region& region = regions_[page.read_region];
+            value = region.handler->read(address.value - region.base + region.handler_base, size);
+            return size == 8 ? value : value & ((u64{1} << (8 * size)) - 1);
+        }
+    }
+    if (log_.enabled(LogCategory::Mmio))
+        log_.write(LogCategory::Mmio, "nothing answers at %08llx (read)",
+                   static_cast<unsigned long long>(address.value));
+    return size == 8 ? ~u64{0} : (u64{1} << (8 * size)) - 1;
+}
+
+void PhysicalMemory::write_in_page(PhysAddr address, unsigned size, u64 value) {
+    if (exists(address)) {
+        Page& page = pages_[address.value >> kPageShift];
+        if (page.write) {
+            if (page.watch && observer_) observer_->before_write(address, size);
+            std::memcpy(page.write + (address.value & kPageMask), &value, size);
+            return;
+        }
+        if (page.write_region) {
+            const Region& region = regions_[page.write_region];
+            region.handler->write(address.value - region.base + region.handler_base, size, value);
+            return;
+        }
+        if (page.read) return; // ROM
+    }
+    if (log_.enabled(LogCategory::Mmio))
+        log_.write(LogCategory::Mmio, "nothing answers at %08llx (write)",
+                   static_cast<unsigned long long>(address.value));
+}
+
+u64 PhysicalMemory::read(PhysAddr address, unsigned size) {
+    const u64 in_page = kPageSize - (address.value & kPageMask);
+    if (size <= in_page) return read_in_page(address, size);
+    u64 value = 0;
+    for (unsigned i = 0; i < size; ++i) value |= read_in_page(address + i, 1) << (8 * i);
+    return value;
+}
+
+void PhysicalMemory::write(PhysAddr address, unsigned size, u64 value) {
+    const u64 in_page = kPageSize - (address.value & kPageMask);
+    if (size <= in_page) return write_in_page(address, size, value);
+    for (unsigned i = 0; i < size; ++i) write_in_page(address + i, 1, (value >> (8 * i)) & 0xFF);
+}
+
+void PhysicalMemory::read(PhysAddr address, std::span<u8> out) {
+    while (!out.empty()) {
+        const usize chunk = std::min<usize>(out.size(), kPageSize - (address.value & kPageMask));
+        const u8* host = exists(address) ? pages_[address.value >> kPageShift].read : nullptr;
+        if (host)
+            std::memcpy(out.data(), host + (address.value & kPageMask), chunk);
+        else
+            for (usize i = 0; i < chunk; ++i) out[i] = static_cast<u8>(read_in_page(address + i, 1));
+        address = address + chunk;
+        out = out.subspan(chunk);
+    }
+}
+
+void PhysicalMemory::write(PhysAddr address, std::span<const u8> in) {
+    while (!in.empty()) {
+        const usize chunk = std::min<usize>(in.size(), kPageSize - (address.value & kPageMask));
+        Page* page = exists(address) ? &pages_[address.value >> kPageShift] : nullptr;
+        if (page && page->write) {
+            if (page->watch && observer_) observer_->before_write(address, static_cast<unsigned>(chunk));
+            std::memcpy(page->write + (address.value & kPageMask), in.data(), chunk);
+        } else {
+            for (usize i = 0; i < chunk; ++i) write_in_page(address + i, 1, in[i]);
+        }
+        address = address + chunk;
+        in = in.subspan(chunk);
+    }
+}
+
+} // namespace r86

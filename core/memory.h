@@ -1,0 +1,103 @@
+#pragma once
+/// Physical address space: RAM, ROM, MMIO and what PAM and SMRAM registers do to them, a descriptor for each 4 KiB
+/// page. Everyone who reads or writes guest memory (processor, DMA, loader, debugger) comes through here.
+#include "core/address.h"
+#include "core/bus.h"
+#include "core/log.h"
+#include "core/state_visitor.h"
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace r86 {
+
+/// Why a write to a page must be noticed; while any bit is set, no fast path may write to the page unnoticed.
+enum PageWatch : u8 {
+    kWatchCode = 1,      ///< decoded blocks were made from it
+    kWatchPageTable = 2, ///< translations were derived from it
+    kWatchTouch = 4,     ///< not written since the last checkpoint
+    kWatchDebug = 8,     ///< a watchpoint of a debugger
+};
+
+struct Page {
+    u8* read = nullptr;  ///< host address of the page's first byte for reads; nullptr: MMIO or nothing
+    u8* write = nullptr; ///< the same for writes; nullptr: MMIO, ROM or nothing
+    u16 read_region = 0; ///< MMIO region that answers reads when `read` is nullptr; 0: nobody
+    u16 write_region = 0;
+    u8 watch = 0;    ///< PageWatch bits; they belong to the host page behind `write`
+    u8 tlb_hint = 0; ///< processor's note that a fast translation to this page may exist
+};
+
+/// The processor's interest in changes that it did not make itself, and the recorder's.
+class MemoryObserver {
+public:
+    virtual ~MemoryObserver() = default;
+    /// Before bytes of a watched page change. The range stays in one page.
+    virtual void before_write(PhysAddr address, unsigned length) = 0;
+    /// The meaning of physical addresses [first, last] changed (PAM, SMRAM, BARs): drop what was derived from them.
+    virtual void mapping_changed(PhysAddr first, PhysAddr last) = 0;
+};
+
+class PhysicalMemory {
+public:
+    /// `ram_bytes`: a multiple of 4 KiB, at most kMaxRam. RAM above 3.5 GiB would appear above 4 GiB and is refused.
+    PhysicalMemory(u64 ram_bytes, Log& log);
+    ~PhysicalMemory();
+    PhysicalMemory(const PhysicalMemory&) = delete;
+    PhysicalMemory& operator=(const PhysicalMemory&) = delete;
+
+    static constexpr u64 kMaxRam = u64{3584} << 20;
+    static constexpr u64 kAddressSpace = u64{1} << 32; ///< beyond it nothing answers
+
+    u64 ram_size() const { return ram_size_; }
+    /// All of RAM by RAM offset, whatever the mapping says. Writing here bypasses every watch: for loading only.
+    std::span<u8> ram() { return {ram_, ram_size_}; }
+
+    enum class Target : u8 { Nothing, Ram, Rom, Mmio };
+    struct Mapping {
+        Target target = Target::Nothing;
+        u8* host = nullptr;             ///< Rom: the bytes that stand at `first`; Ram: ignored (address = RAM offset)
+        MmioHandler* handler = nullptr; ///< Mmio
+        u64 handler_base = 0;           ///< Mmio: the handler's offset of `first`
+    };
+    /// Sets what reads and writes of whole pages [first, first + size) mean. PAM uses the two separately.
+    void map(PhysAddr first, u64 size, const Mapping& read, const Mapping& write);
+    void map(PhysAddr first, u64 size, const Mapping& both) { map(first, size, both, both); }
+    /// As the board is at power-on without any BAR: RAM where there is RAM, nothing elsewhere.
+    void map_default(PhysAddr first, u64 size);
+
+    // What DMA and chips use. Addresses may run over page and region borders; what nobody claims reads as FFh.
+    void read(PhysAddr address, std::span<u8> out);
+    void write(PhysAddr address, std::span<const u8> in);
+    /// size 1, 2, 4 or 8, little endian.
+    u64 read(PhysAddr address, unsigned size);
+    void write(PhysAddr address, unsigned size, u64 value);
+
+    // What the processor uses.
+    Page& page(PhysAddr address) { return pages_[address.value >> kPageShift]; }
+    bool exists(PhysAddr address) const { return address.value < kAddressSpace; }
+    void set_observer(MemoryObserver* observer) { observer_ = observer; }
+    /// Adds watch bits to every page descriptor that writes to the same host page.
+    void watch(PhysAddr address, u8 bits) { page(address).watch |= bits; }
+    void unwatch(PhysAddr address, u8 bits) { page(address).watch &= static_cast<u8>(~bits); }
+
+private:
+    struct Region {
+        MmioHandler* handler = nullptr;
+        u64 base = 0; // physical address of handler offset handler_base
+        u64 handler_base = 0;
+    };
+    u16 region_for(const Mapping& mapping, u64 first);
+    u64 read_in_page(PhysAddr address, unsigned size);
+    void write_in_page(PhysAddr address, unsigned size, u64 value);
+
+    Log& log_;
+    u64 ram_size_;
+    u8* ram_ = nullptr;
+    Page* pages_ = nullptr;
+    std::vector<Region> regions_;
+    MemoryObserver* observer_ = nullptr;
+};
+
+} // namespace r86
