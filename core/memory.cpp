@@ -53,7 +53,8 @@ void PhysicalMemory::map(PhysAddr first, u64 size, const Mapping& read, const Ma
     const u16 write_region = write.target == Target::Mmio ? region_for(write, first.value) : u16{0};
     const auto host = [&](const Mapping& mapping, u64 address) -> u8* {
         if (mapping.target == Target::Ram) return address < ram_size_ ? ram_ + address : nullptr;
-        if (mapping.target == Target::Rom) return mapping.host + (address - first.value);
+        if (mapping.target == Target::Rom || mapping.target == Target::HostRam)
+            return mapping.host + (address - first.value);
         return nullptr;
     };
     for (u64 address = first.value; address < end; address += kPageSize) {

@@ -54,10 +54,11 @@ public:
     /// All of RAM by RAM offset, whatever the mapping says. Writing here bypasses every watch: for loading only.
     std::span<u8> ram() { return {ram_, ram_size_}; }
 
-    enum class Target : u8 { Nothing, Ram, Rom, Mmio };
+    enum class Target : u8 { Nothing, Ram, Rom, HostRam, Mmio };
     struct Mapping {
         Target target = Target::Nothing;
-        u8* host = nullptr;             ///< Rom: the bytes that stand at `first`; Ram: ignored (address = RAM offset)
+        u8* host =
+            nullptr; ///< Rom, HostRam (a chip's own memory): the bytes at `first`; Ram: ignored (address = RAM offset)
         MmioHandler* handler = nullptr; ///< Mmio
         u64 handler_base = 0;           ///< Mmio: the handler's offset of `first`
     };

@@ -1,0 +1,227 @@
+#pragma once
+/// The processor's public face for the board, and what semantic functions use.
+///
+/// A semantic function carries out one instruction: `Fault exec::adc(Cpu&, const Insn&)`. When it is called
+/// `s.rip` is the offset of the instruction itself and `s.next_rip` that of the following one; a branch replaces
+/// `s.next_rip`. It returns a Fault *before* anything is committed (registers, memory, flags), because the instruction
+/// will be restarted. After it returns nothing, s.rip becomes s.next_rip (cut to the code size) and the tick advances.
+/// REP string instructions do one iteration per call and set s.next_rip = s.rip while more are left.
+#include "core/address.h"
+#include "core/bus.h"
+#include "core/clock.h"
+#include "core/device.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "cpu/fault.h"
+#include "cpu/insn.h"
+#include "cpu/model.h"
+#include "cpu/state.h"
+#include <functional>
+#include <memory>
+
+namespace r86 {
+
+class Mmu;
+class Interpreter;
+
+/// Why an event is delivered; decides the saved EIP, error code rules and privilege checks (SDM Vol. 3, 6.12).
+enum class EventKind : u8 {
+    External, ///< INTR: EXT = 1, no DPL check
+    Nmi,
+    Exception,    ///< fault, trap or abort raised by the processor: EXT = 1 in nested error codes
+    Software,     ///< INT n: gate DPL is checked, VME redirection applies
+    SoftwareTrap, ///< INT3, INTO: gate DPL is checked, no redirection
+    Icebp,        ///< F1: no DPL check
+};
+
+/// Why Cpu::run came back.
+enum class RunStop : u8 {
+    Target,   ///< exactly at the tick that was asked for
+    Request,  ///< request_exit() was called: the board must look at events and pins
+    Halted,   ///< HLT (or shutdown) and nothing to wake it at this tick
+    Shutdown, ///< triple fault
+};
+
+/// Access kinds for paging, SDM Vol. 3, 4.6.
+enum class Access : u8 { Read, Write, Execute };
+
+class Cpu final {
+public:
+    Cpu(const CpuModel& model, PhysicalMemory& memory, IoBus& io, VirtualClock& clock, Log& log);
+    ~Cpu();
+    Cpu(const Cpu&) = delete;
+    Cpu& operator=(const Cpu&) = delete;
+
+    // ---- for the board ------------------------------------------------------------------------------------------
+    void reset(ResetKind kind);
+    /// INIT: as reset, but caches, FPU, SMBASE and MTRRs stay (SDM Vol. 3, table 9-1).
+    void init();
+    /// Runs until tick `until` at the latest and stops exactly there. Interrupt pins are sampled at each boundary.
+    RunStop run(Tick until);
+    /// Levels of the pins. Safe from any chip's handler while the processor is in the middle of an instruction.
+    void set_intr(bool level);
+    void set_nmi(bool level);
+    void raise_smi();
+    void set_a20(bool enabled);
+    void set_ignne(bool level) { s.x87.ignne = level; }
+    /// Leave run() at the next instruction boundary.
+    void request_exit() { exit_requested_ = true; }
+
+    struct Hooks {
+        std::function<u8()> acknowledge_interrupt; ///< INTA cycles: the vector
+        std::function<void(bool)> smm_changed;     ///< SMIACT#: the board shows or hides SMRAM
+        std::function<void(bool)> ferr;            ///< FERR#: IRQ 13
+    } hooks;
+
+    void visit(StateVisitor& visitor);
+    /// After a load, or after anybody changed `s` from outside: rebuild every derived thing.
+    void state_changed();
+
+    // ---- state --------------------------------------------------------------------------------------------------
+    CpuState s;
+    const CpuModel& model;
+    PhysicalMemory& memory;
+    IoBus& io;
+    VirtualClock& clock;
+    Log& log;
+    u64 page_fault_address = 0; ///< linear address of the last Fault::pf
+
+    // ---- modes --------------------------------------------------------------------------------------------------
+    bool protected_mode() const { return s.cr0 & kCR0_PE; }
+    bool v86() const { return s.eflags & kVM; }
+    /// Real-address or virtual-8086 mode: segments are selector x 16.
+    bool real_or_v86() const { return !protected_mode() || v86(); }
+    u8 cpl() const { return cpl_; }
+    u8 iopl() const { return static_cast<u8>((s.eflags >> 12) & 3); }
+    bool code32() const { return s.seg[CS].db(); }
+    bool stack32() const { return s.seg[SS].db(); }
+    u32 stack_mask() const { return stack32() ? 0xFFFFFFFFu : 0xFFFFu; }
+    /// Recomputes CPL and everything that depends on CR0, CR4, EFER, EFLAGS, CS, SS, DS, ES, SMM or A20. Call after
+    /// changing any of them (loading a segment register, far transfers, MOV CRn, POPF, IRET ...).
+    /// CPL is SS.DPL in protected mode, 3 in virtual-8086 mode, 0 in real mode.
+    void update_mode();
+    /// Real and virtual-8086 style load of the visible selector and base; in real mode limit and rights stay, in
+    /// virtual-8086 mode they become 64 KiB read/write (SDM Vol. 3, 20.1.1, 20.2.1). Calls update_mode().
+    void load_segment_real(Seg seg, u16 selector);
+
+    // ---- EFLAGS -------------------------------------------------------------------------------------------------
+    /// The whole canonical EFLAGS image (with RF and VM as they are).
+    u32 eflags() const { return s.eflags | s.flags.get(); }
+    /// Writes the bits in `mask`; bit 1 stays one, bits 3, 5, 15 and 22-31 stay zero. Calls update_mode() if needed.
+    void set_eflags(u32 value, u32 mask);
+
+    // ---- memory by segment:offset, at CPL, with all checks (limit, rights, #AC, paging, data breakpoints) ----------
+    template <class T>
+    Fault read(unsigned seg, u64 offset, T& out);
+    template <class T>
+    Fault write(unsigned seg, u64 offset, T value);
+    /// The first half of a read-modify-write: faults as the write would.
+    template <class T>
+    Fault read_for_write(unsigned seg, u64 offset, T& out);
+    /// Any length (FXSAVE, FSAVE, 10-byte operands). Nothing is written if any byte would fault.
+    Fault read_bytes(unsigned seg, u64 offset, void* out, unsigned length);
+    Fault write_bytes(unsigned seg, u64 offset, const void* in, unsigned length);
+    /// Would a write of this range fault? If not, following writes in it cannot fault (PUSHA, ENTER, far CALL).
+    Fault probe_write(unsigned seg, u64 offset, unsigned length);
+    Fault probe_read(unsigned seg, u64 offset, unsigned length);
+
+    // ---- memory by linear address ---------------------------------------------------------------------------------
+    /// `user` false: supervisor access whatever CPL is (descriptor tables, TSS, inner stacks).
+    template <class T>
+    Fault read_linear(LinearAddr address, T& out, bool user);
+    template <class T>
+    Fault write_linear(LinearAddr address, T value, bool user);
+    Fault probe_linear(LinearAddr address, unsigned length, Access access, bool user);
+    /// Walks without side effects, for debuggers: false where nothing is mapped.
+    bool translate_for_debugger(LinearAddr address, PhysAddr& out) const;
+
+    /// Segment limit and rights check alone; `out` is base + offset cut to 32 bits outside long mode. `length` >= 1.
+    Fault segment_check(unsigned seg, u64 offset, unsigned length, Access access, LinearAddr& out);
+
+    // ---- operands ---------------------------------------------------------------------------------------------------
+    /// Offset of the memory operand, wrapped to the address size.
+    u64 effective_address(const Insn& insn) const;
+    template <class T>
+    T gpr(unsigned reg) const;
+    /// Zero-extends 32-bit writes (the upper half is unused outside long mode).
+    template <class T>
+    void set_gpr(unsigned reg, T value);
+    /// Byte registers: 4-7 are AH CH DH BH unless a REX prefix was there.
+    u8 gpr8(const Insn& insn, unsigned reg) const;
+    void set_gpr8(const Insn& insn, unsigned reg, u8 value);
+    /// Register or memory operand n of the instruction as a T (u8, u16, u32, u64), immediates included.
+    template <class T>
+    Fault load(const Insn& insn, unsigned n, T& out);
+    template <class T>
+    Fault load_for_write(const Insn& insn, unsigned n, T& out);
+    template <class T>
+    Fault store(const Insn& insn, unsigned n, T value);
+
+    // ---- stack
+    // --------------------------------------------------------------------------------------------------------
+    /// Width of T; SP or ESP by SS.B. Nothing changes on a fault.
+    template <class T>
+    Fault push(T value);
+    template <class T>
+    Fault pop(T& out);
+    u32 stack_pointer() const { return static_cast<u32>(s.gpr[RSP]) & stack_mask(); }
+    void set_stack_pointer(u32 value) {
+        if (stack32())
+            s.gpr[RSP] = value;
+        else
+            s.gpr[RSP] = (s.gpr[RSP] & ~u64{0xFFFF}) | (value & 0xFFFF);
+    }
+
+    // ---- control flow
+    // ---------------------------------------------------------------------------------------------------
+    /// Near branch: #GP(0) if `offset` is outside CS, else s.next_rip. Cuts to 16 bits when operand_size is 2.
+    Fault branch_near(u64 offset, u8 operand_size);
+    /// Delivers an event through IVT/IDT/task gate with s.rip (faults, external) or s.next_rip (Software, SoftwareTrap,
+    /// Icebp) as the return offset; on success s.next_rip and s.rip are the handler's. Defined in cpu/interrupts.
+    Fault deliver(u8 vector, EventKind kind, bool has_error = false, u32 error = 0);
+    /// A fault of an instruction or of a delivery: pairs faults to #DF and shutdown (SDM Vol. 3, table 6-5). Never
+    /// fails; after a triple fault s.shutdown is set. Defined in cpu/interrupts.
+    void raise(Fault fault);
+    void enter_smm();
+    Fault leave_smm(); ///< RSM
+
+    // ---- ports
+    // ------------------------------------------------------------------------------------------------------------
+    /// #GP(0) unless IOPL or the TSS's I/O permission bitmap allow it. Defined in cpu/interrupts.
+    Fault check_io_permission(u16 port, unsigned size);
+    /// After the permission check: device sees the exact tick; I/O breakpoints are noted.
+    u32 port_read(u16 port, unsigned size);
+    void port_write(u16 port, unsigned size, u32 value);
+
+    // ---- system
+    // -------------------------------------------------------------------------------------------------------------
+    /// Values with all side effects (paging mode, PDPTEs, TLB); #GP(0) for illegal ones.
+    Fault write_cr0(u32 value);
+    Fault write_cr3(u64 value);
+    Fault write_cr4(u32 value);
+    Fault read_msr(u32 index, u64& value);
+    Fault write_msr(u32 index, u64 value);
+    void write_dr(unsigned n, u32 value);
+    /// Architectural flush points (MOV CR3, INVLPG, CR4 changes). Translations never outlive the tables they came
+    /// from, so these only matter for the choice of the address space.
+    void flush_translations();
+    void invalidate_page(LinearAddr address);
+    u64 time_stamp_counter() const;
+
+    Mmu& mmu() { return *mmu_; }
+    Interpreter& interpreter() { return *interpreter_; }
+    bool exit_requested() const { return exit_requested_; }
+
+private:
+    friend class Interpreter;
+    friend class Mmu;
+
+    std::unique_ptr<Mmu> mmu_;
+    std::unique_ptr<Interpreter> interpreter_;
+    u8 cpl_ = 0;
+    volatile bool exit_requested_ = false;
+};
+
+} // namespace r86
+
+#include "cpu/access.h" // the templates above
