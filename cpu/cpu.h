@@ -212,6 +212,17 @@ public:
     Interpreter& interpreter() { return *interpreter_; }
     bool exit_requested() const { return exit_requested_; }
 
+    // ---- the slow half of memory accesses (cpu/access.cpp) ----------------------------------------------------------
+    /// TLB miss, page crossing, MMIO, watched pages, alignment checks, data breakpoints. `size` is 1, 2, 4 or 8.
+    Fault read_slow(u64 linear, unsigned size, u64& out, bool user);
+    Fault write_slow(u64 linear, unsigned size, u64 value, bool user);
+    Fault read_for_write_slow(u64 linear, unsigned size, u64& out);
+    /// Data breakpoints and alignment, common to all of them.
+    Fault check_access(u64 linear, unsigned size, bool write, bool user);
+    Fault translate_range(u64 linear, unsigned length, Access access, bool user, PhysAddr out[2]);
+    u64 physical_read(PhysAddr address, unsigned size);
+    void physical_write(PhysAddr address, unsigned size, u64 value);
+
 private:
     friend class Interpreter;
     friend class Mmu;
