@@ -1,0 +1,97 @@
+#include "devices/vga.h"
+
+namespace r86 {
+
+Vga::Vga(EventQueue& queue, Log& log)
+    : clock_(queue.clock()), vbe_(
+                                 log, VgaMemory::kBytes,
+                                 [this] {
+                                     picture_changed();
+                                     update_timing();
+                                 },
+                                 [this](u32 bytes) { memory_.clear(bytes); }),
+      memory_(state_.registers, vbe_),
+      frame_timer_(queue, "vga.frame", [this](u64 deadline) { vertical_retrace(deadline); }) {
+    reset(ResetKind::PowerOn);
+}
+
+void Vga::reset(ResetKind kind) {
+    state_ = State{};
+    vbe_.reset();
+    if (kind == ResetKind::PowerOn) memory_.clear(VgaMemory::kBytes);
+    timing_ = timing_from_registers();
+    state_.origin_ns = clock_.now_ns();
+    arm_frame_timer(state_.origin_ns);
+    picture_changed();
+}
+
+void Vga::visit(StateVisitor& v) {
+    auto& [registers, origin_ns, frame, start_address] = state_;
+    v.field("registers", registers);
+    v.field("origin_ns", origin_ns);
+    v.field("frame", frame);
+    v.field("start_address", start_address);
+    v.field("vbe", vbe_);
+    v.field("memory", memory_);
+}
+
+void Vga::loaded() {
+    timing_ = timing_from_registers();
+    picture_changed();
+}
+
+VgaTiming Vga::timing_from_registers() const {
+    return vbe_.enabled() ? VgaTiming::for_size(vbe_.width(), vbe_.height()) : VgaTiming::from_crtc(state_.registers);
+}
+
+/// A new timing starts a frame at its top; writing the same values again changes nothing.
+void Vga::update_timing() {
+    const VgaTiming timing = timing_from_registers();
+    if (timing == timing_) return;
+    timing_ = timing;
+    state_.origin_ns = clock_.now_ns();
+    arm_frame_timer(state_.origin_ns);
+}
+
+void Vga::arm_frame_timer(u64 after_ns) {
+    const u64 retrace = u64{timing_.retrace_start} * timing_.line_dots;
+    const u64 passed = VirtualClock::cycles_at_ns(after_ns - state_.origin_ns, timing_.hz);
+    const u64 frames = passed < retrace ? 0 : (passed - retrace) / timing_.frame_dots() + 1;
+    const u64 next = frames * timing_.frame_dots() + retrace;
+    frame_timer_.arm_at(state_.origin_ns + VirtualClock::ns_of_cycles(next, timing_.hz));
+}
+
+/// The picture is the frame that has just been shown; then the CRT controller takes the start address of the next one.
+void Vga::vertical_retrace(u64 deadline_ns) {
+    constexpr u32 kBlinkStep = 8; // the cursor, the faster of the two, changes every 8 frames
+    ++state_.frame;
+    const bool text = !state_.registers.graphics_mode();
+    if (vbe_.enabled() || (text && state_.frame % kBlinkStep == 0)) picture_changed();
+    if (frames_wanted_ && frame_hook_) frame_hook_();
+    if (state_.start_address != state_.registers.start_address()) {
+        state_.start_address = state_.registers.start_address();
+        picture_changed();
+    }
+    arm_frame_timer(deadline_ns);
+}
+
+VgaView Vga::view(VgaBlink blink) const {
+    return {state_.registers, vbe_, memory_.bytes(), timing_, state_.start_address, state_.frame, blink};
+}
+
+void Vga::render(Picture& picture, VgaBlink blink) const { render_vga(view(blink), picture); }
+
+Picture Vga::render(VgaBlink blink) const {
+    Picture picture;
+    render(picture, blink);
+    return picture;
+}
+
+/// Text is read with the start address as programmed: a console that scrolls by it has already moved its rows.
+TextScreen Vga::text() const {
+    VgaView now = view(VgaBlink::Steady);
+    now.start_address = state_.registers.start_address();
+    return read_text(now, fonts_);
+}
+
+} // namespace r86

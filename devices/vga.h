@@ -1,0 +1,97 @@
+#pragma once
+/// VGA: sequencer, CRT controller, graphics and attribute controllers, palette DAC, 16 MiB of video memory and the
+/// Bochs VBE extensions, as QEMU's and Bochs' "standard VGA".
+/// Data sheet: IBM "Personal System/2 Hardware Interface Technical Reference, Video Subsystem" (1992); Bochs, "VBE
+/// Display API".
+/// In a PC: ports 3B4h/3B5h, 3BAh, 3C0h-3CFh, 3D4h/3D5h, 3DAh, memory A0000h-BFFFFh; VBE ports 1CEh-1D0h and a linear
+/// frame buffer in a PCI BAR.
+/// Frames end at the start of vertical retrace, by virtual time from the programmed dot clock and counters. The frame
+/// timer always runs, whether anybody looks or not, so that looking changes nothing.
+/// NOT IMPLEMENTED: vertical interrupt (boards leave it unconnected), light pen, colour bits of Input Status 1
+/// (diagnostic), border (overscan), blanking inside of the displayed area, shift load by 2 and 4, changes in the middle
+/// of a frame.
+#include "core/bus.h"
+#include "core/device.h"
+#include "core/event_queue.h"
+#include "core/host_endpoints.h"
+#include "core/log.h"
+#include "devices/bochs_vbe.h"
+#include "devices/text_screen.h"
+#include "devices/vga_memory.h"
+#include "devices/vga_registers.h"
+#include "devices/vga_render.h"
+#include "devices/vga_timing.h"
+#include <functional>
+#include <span>
+
+namespace r86 {
+
+class Vga final : public Device, public PortHandler {
+public:
+    Vga(EventQueue& queue, Log& log);
+
+    void reset(ResetKind kind) override;
+    void visit(StateVisitor& visitor) override;
+    void loaded() override;
+
+    /// Ports 3B0h-3DFh; offset 0 is 3B0h.
+    u8 read8(u16 offset) override;
+    void write8(u16 offset, u8 value) override;
+    /// Ports 1CEh-1D0h.
+    PortHandler& vbe_ports() { return vbe_; }
+    /// A0000h-BFFFFh.
+    MmioHandler& window() { return memory_; }
+    /// The linear frame buffer. Whoever maps it may write to it directly.
+    std::span<u8> vram() { return memory_.bytes(); }
+    VgaMemory& memory() { return memory_; }
+
+    /// `hook` is called at each vertical retrace while frames are wanted, from the timer; it may call render().
+    void on_frame(std::function<void()> hook) { frame_hook_ = std::move(hook); }
+    void want_frames(bool wanted) { frames_wanted_ = wanted; }
+    /// Unchanged between two frames: so is the picture. Modes in the linear frame buffer change it with every frame.
+    u64 frame_generation() const { return generation_ + memory_.generation(); }
+
+    void render(Picture& picture, VgaBlink blink = VgaBlink::Live) const;
+    Picture render(VgaBlink blink = VgaBlink::Live) const;
+    /// The VGA BIOS image, whose fonts are used to read text out of graphics modes.
+    void set_video_bios(std::span<const u8> image) { fonts_ = FontSet(image); }
+    TextScreen text() const;
+
+private:
+    struct State {
+        VgaRegisters registers;
+        u64 origin_ns = 0;     ///< when the frame timing in force started
+        u32 frame = 0;         ///< frames so far: the clock of everything that blinks
+        u16 start_address = 0; ///< CRTC start address as of the last vertical retrace
+    };
+
+    u8 read_crtc();
+    u8 read_attribute() const;
+    u8 read_dac();
+    u8 input_status_1();
+    void write_sequencer(u8 value);
+    void write_crtc(u8 value);
+    void write_graphics(u8 value);
+    void write_attribute(u8 value);
+    void write_dac(u8 value);
+
+    VgaTiming timing_from_registers() const;
+    void update_timing();
+    void arm_frame_timer(u64 after_ns);
+    void vertical_retrace(u64 deadline_ns);
+    void picture_changed() { ++generation_; }
+    VgaView view(VgaBlink blink) const;
+
+    const VirtualClock& clock_;
+    State state_;
+    BochsVbe vbe_;
+    VgaMemory memory_;
+    Timer frame_timer_;
+    VgaTiming timing_; // follows from the registers
+    FontSet fonts_;
+    std::function<void()> frame_hook_;
+    bool frames_wanted_ = false;
+    u64 generation_ = 0;
+};
+
+} // namespace r86

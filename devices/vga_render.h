@@ -1,0 +1,71 @@
+#pragma once
+/// From video memory and registers to a picture. Nothing here is state and nothing here changes state.
+#include "core/host_endpoints.h"
+#include "devices/bochs_vbe.h"
+#include "devices/vga_registers.h"
+#include "devices/vga_timing.h"
+#include <span>
+
+namespace r86 {
+
+enum class VgaBlink : u8 {
+    Live,   ///< as the frame counter has it
+    Steady, ///< cursor and blinking characters always on: for comparing pictures and reading text
+};
+
+struct VgaView {
+    const VgaRegisters& registers;
+    const BochsVbe& vbe;
+    std::span<const u8> vram;
+    const VgaTiming& timing;
+    u16 start_address;
+    u32 frame;
+    VgaBlink blink;
+
+    // IBM: the cursor blinks with 1/16, a character with 1/32 of the frame rate.
+    bool cursor_phase() const { return blink == VgaBlink::Steady || !(frame & 8); }
+    bool character_phase() const { return blink == VgaBlink::Steady || !(frame & 16); }
+    /// False: reset, screen off or palette address source off; the picture is black.
+    bool visible() const;
+    u32 width() const;
+    u32 height() const;
+    /// The plane bytes that the CRT controller fetches at this value of its address counter (16 bits) and row scan.
+    u32 fetch(u32 counter, unsigned row_scan) const;
+};
+
+/// The CRT controller's address and row scan counters from scan line to scan line.
+class VgaScan {
+public:
+    VgaScan(const VgaRegisters& registers, u16 start_address);
+    void next_line();
+    u32 row_address() const { return row_address_; }
+    unsigned row_scan() const { return row_scan_; }
+    unsigned pixel_panning() const { return panning_; }
+
+private:
+    const VgaRegisters& registers_;
+    u32 line_ = 0;
+    u32 row_address_;
+    unsigned row_scan_;
+    unsigned panning_;
+    bool repeat_ = false; // the second of two equal lines comes next
+};
+
+/// What the attribute controller and the DAC make of pixels, 00RRGGBBh.
+class VgaColours {
+public:
+    VgaColours(const VgaRegisters& registers, bool dac_8bit);
+    u32 of4(unsigned pixel) const { return palette_[pixel & 15]; }
+    u32 of8(unsigned pixel) const { return dac_[pixel & 0xFF]; }
+
+private:
+    std::array<u32, 256> dac_;
+    std::array<u32, 16> palette_;
+};
+
+/// A picture of the current mode: 720x400 black while nothing is programmed. `picture` is reused if it has the size.
+void render_vga(const VgaView& view, Picture& picture);
+/// The same for an enabled VBE mode; of render_vga's making.
+void render_vbe(const VgaView& view, Picture& picture);
+
+} // namespace r86
