@@ -1,0 +1,48 @@
+#pragma once
+/// Port 92h (system control port A) and port CF9h (reset control register).
+/// Intel 82371AB PCI-TO-ISA / IDE XCELERATOR (PIIX4) data sheet, order 290562-001 (1997): 4.2.5 and 4.2.6, the
+/// registers "P92 - Port 92" and "RC - Reset Control". Both sit in the south bridge of the PC.
+/// NOT IMPLEMENTED: port 92h's lock of the CMOS password area (its bit is kept and does nothing).
+#include "core/bus.h"
+#include "core/device.h"
+#include "core/line.h"
+
+namespace r86 {
+
+/// Port 92h: fast A20 and fast processor reset.
+class Port92 : public Device, public PortHandler {
+public:
+    u8 read8(u16 offset) override;
+    void write8(u16 offset, u8 value) override;
+    void reset(ResetKind kind) override;
+    void visit(StateVisitor& visitor) override;
+
+    Line fast_a20;   ///< ORed on the board with the keyboard controller's A20 pin
+    Line init_pulse; ///< a rising edge asks for INIT of the processor
+
+private:
+    struct State {
+        u8 value = 0;
+    };
+    State s_;
+};
+
+/// Port CF9h.
+class ResetControl : public Device, public PortHandler {
+public:
+    u8 read8(u16 offset) override;
+    void write8(u16 offset, u8 value) override;
+    void reset(ResetKind kind) override;
+    void visit(StateVisitor& visitor) override;
+
+    Line init_pulse;  ///< soft reset: INIT of the processor alone
+    Line reset_pulse; ///< hard reset: PCIRST# and everything behind it
+
+private:
+    struct State {
+        u8 value = 0;
+    };
+    State s_;
+};
+
+} // namespace r86
