@@ -52,4 +52,33 @@ void ResetControl::visit(StateVisitor& visitor) {
     visitor.field("reset", reset_pulse);
 }
 
+u8 CoprocessorError::read8(u16) { return 0xFF; }
+
+void CoprocessorError::write8(u16 offset, u8) {
+    if (offset != 0) return;
+    irq13.set(false);
+    if (s_.ferr) ignne.set(true);
+}
+
+void CoprocessorError::set_ferr(bool level) {
+    s_.ferr = level;
+    if (level)
+        irq13.set(true);
+    else
+        ignne.set(false);
+}
+
+void CoprocessorError::reset(ResetKind) {
+    s_ = {};
+    irq13.set(false);
+    ignne.set(false);
+}
+
+void CoprocessorError::visit(StateVisitor& visitor) {
+    auto& [ferr] = s_;
+    visitor.field("ferr", ferr);
+    visitor.field("irq13", irq13);
+    visitor.field("ignne", ignne);
+}
+
 } // namespace r86

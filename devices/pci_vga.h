@@ -1,0 +1,22 @@
+#pragma once
+/// PCI function of the display adapter (1234:1111, device 2 on this board): frame buffer BAR and ROM BAR around a VGA.
+/// Identity and layout: QEMU, docs/specs/standard-vga.
+/// NOT IMPLEMENTED: BAR 2 (memory-mapped copies of the registers), EDID; the command register does not gate the legacy
+/// ports and the A0000h window.
+#include "devices/pci.h"
+#include <span>
+#include <vector>
+
+namespace r86 {
+
+class PciVga : public PciFunction {
+public:
+    /// `frame_buffer`: a power of two bytes that the guest may read and write directly.
+    /// `rom`: the VGA BIOS, at most 64 KiB; empty for none.
+    PciVga(std::span<u8> frame_buffer, std::span<const u8> rom);
+
+private:
+    std::vector<u8> rom_; // in whole pages, so that it can be mapped
+};
+
+} // namespace r86

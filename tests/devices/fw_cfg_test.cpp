@@ -1,0 +1,78 @@
+#include "devices/fw_cfg.h"
+#include "tests/catch.h"
+
+using namespace r86;
+
+namespace {
+
+struct Bench {
+    Log log;
+    PhysicalMemory memory{1 << 20, log};
+    IoBus io{log};
+    FwCfg fw{memory};
+
+    Bench() {
+        io.map(0x510, 12, fw, "fw_cfg");
+        fw.add_number(fw_cfg_item::kCpuCount, 1, 2);
+        fw.add_file("etc/zeta", {1, 2, 3});
+        fw.add_file("etc/alpha", {9, 8, 7, 6, 5});
+        fw.finish();
+    }
+    std::vector<u8> item(u16 number, usize count) {
+        io.write(0x510, 2, number);
+        std::vector<u8> bytes;
+        for (usize i = 0; i < count; ++i) bytes.push_back(static_cast<u8>(io.read(0x511, 1)));
+        return bytes;
+    }
+    void big_endian(u64 address, u32 value) {
+        for (unsigned i = 0; i < 4; ++i) memory.write({address + i}, 1, value >> (24 - 8 * i));
+    }
+    u32 dma(u32 control, u32 length, u32 target) {
+        big_endian(0x1000, control);
+        big_endian(0x1004, length);
+        big_endian(0x1008, 0);
+        big_endian(0x100C, target);
+        io.write(0x514, 4, 0);
+        io.write(0x518, 4, 0x00100000); // 1000h, big endian
+        return static_cast<u32>(memory.read({0x1000}, 4));
+    }
+};
+
+} // namespace
+
+TEST_CASE("fw_cfg: items are read byte by byte from the data register") {
+    Bench b;
+    CHECK(b.item(0, 6) == std::vector<u8>{'Q', 'E', 'M', 'U', 0, 0});
+    CHECK(b.item(1, 4) == std::vector<u8>{3, 0, 0, 0});
+    CHECK(b.item(5, 3) == std::vector<u8>{1, 0, 0});
+    CHECK(b.item(0x777, 2) == std::vector<u8>{0, 0});
+}
+
+TEST_CASE("fw_cfg: the file directory is big endian and sorted") {
+    Bench b;
+    const auto directory = b.item(0x19, 4 + 2 * 64);
+    CHECK(std::vector<u8>(directory.begin(), directory.begin() + 12) ==
+          std::vector<u8>{0, 0, 0, 2, 0, 0, 0, 5, 0, 0x20, 0, 0});
+    CHECK(std::string(reinterpret_cast<const char*>(&directory[12])) == "etc/alpha");
+    CHECK(std::string(reinterpret_cast<const char*>(&directory[76])) == "etc/zeta");
+    CHECK(b.item(0x21, 3) == std::vector<u8>{1, 2, 3});
+}
+
+TEST_CASE("fw_cfg: the DMA register shows its signature") {
+    Bench b;
+    std::string text;
+    for (u16 i = 0; i < 8; ++i) text += static_cast<char>(b.io.read(static_cast<u16>(0x514 + i), 1));
+    CHECK(text == "QEMU CFG");
+}
+
+TEST_CASE("fw_cfg: DMA selects, reads, skips and refuses writes") {
+    Bench b;
+    b.memory.write({0x2005}, 2, 0xFFFF);
+    CHECK(b.dma(0x20u << 16 | 8 | 2, 6, 0x2000) == 0);
+    CHECK(b.memory.read({0x2000}, 8) == 0xFF'00'05'06'07'08'09); // five bytes, a zero, then untouched
+    CHECK(b.dma(0x20u << 16 | 8 | 4, 2, 0) == 0);
+    CHECK(b.dma(2, 2, 0x3000) == 0);
+    CHECK(b.memory.read({0x3000}, 2) == 0x0607);
+    CHECK(b.dma(16, 2, 0x3000) == 0x01000000);                      // error bit, big endian
+    CHECK(b.dma(0x20u << 16 | 8 | 2, 0xFFFFFFFF, 0xFFFFF000) == 0); // nowhere
+}
