@@ -14,6 +14,16 @@ public:
     explicit Piix4Ide(PortHandler& bus_master);
 
     bool bus_master_enabled() const { return (get(pci_register::kCommand, 2) & 4) != 0; }
+    /// Called when the bus master enable bit may have changed.
+    void on_bus_master(std::function<void(bool enabled)> hook) { hook_ = std::move(hook); }
+
+protected:
+    void config_written(u8, unsigned) override {
+        if (hook_) hook_(bus_master_enabled());
+    }
+
+private:
+    std::function<void(bool)> hook_;
 };
 
 } // namespace r86
