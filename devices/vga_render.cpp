@@ -147,7 +147,9 @@ void resize(Picture& picture, u32 width, u32 height) {
 } // namespace
 
 bool VgaView::visible() const {
-    return timing.synchronous && registers.running() && !registers.screen_off() && registers.palette_on_display();
+    if (registers.screen_off() || !registers.palette_on_display()) return false;
+    // The extensions have clocks of their own: drivers without a VGA BIOS never start the sequencer.
+    return vbe.enabled() || (timing.synchronous && registers.running());
 }
 
 u32 VgaView::width() const { return vbe.enabled() ? vbe.width() : timing.display_dots; }

@@ -102,6 +102,10 @@ TEST_CASE_METHOD(ReadBoard, "text: letters drawn into a linear frame buffer, in 
     CHECK(lines[1].empty());
     CHECK(lines[2] == "     A");
     CHECK(lines[36] == "   A");
+    // The eight-dot M of frame buffer consoles, which is closer to the BIOS font's N than to its M.
+    constexpr Glyph kM{0, 0, 0xC6, 0xEE, 0xFE, 0xFE, 0xD6, 0xC6, 0xC6, 0xC6, 0xC6, 0xC6};
+    draw32(0, 1, kM, 0xAAAAAA, 0x000000);
+    CHECK(vga.text().lines()[1] == "M");
     CHECK(screen.cells[1].foreground == 0xFF0000);
     CHECK(screen.cells[1].background == 0x0000FF);
     CHECK(screen.cells[36 * 100 + 3].foreground == 0x000000);

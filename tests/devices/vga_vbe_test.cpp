@@ -139,6 +139,16 @@ TEST_CASE_METHOD(VbeBoard, "vbe: eight DAC bits make finer colours") {
     CHECK(vga.render().pixels[0] == 0x814223);
 }
 
+TEST_CASE_METHOD(VgaBoard, "vbe: a driver needs no VGA BIOS but must open the palette address source") {
+    vbe_mode(640, 480, 32);
+    vga.vram()[2] = 0x99;
+    CHECK(vga.render().pixels[0] == 0);
+    out(0x3C2, 0x01);
+    in(0x3DA);
+    out(0x3C0, 0x20);
+    CHECK(vga.render().pixels[0] == 0x990000);
+}
+
 TEST_CASE_METHOD(VbeBoard, "vbe: 60 frames a second, and the generation moves with each") {
     vbe_mode(1280, 1024, 32);
     unsigned frames = 0;
