@@ -54,7 +54,7 @@ u32 IoBus::read(u16 port, unsigned size) {
     Range& range = ranges_[index];
     const u16 offset = static_cast<u16>(port - range.base + range.first_offset);
     if (size == 1) return range.handler->read8(offset);
-    if (table_[static_cast<u16>(port + size - 1)] != index) { // runs over the end of the chip's ports
+    if (table_[static_cast<u16>(port + size - 1)] != index && !range.handler->takes_wide(offset)) { // runs over the end of the chip's ports
         const unsigned half = size / 2;
         return read(port, half) | read(static_cast<u16>(port + half), half) << (8 * half);
     }
@@ -75,7 +75,7 @@ void IoBus::write(u16 port, unsigned size, u32 value) {
     const u16 offset = static_cast<u16>(port - range.base + range.first_offset);
     if (size == 1) {
         range.handler->write8(offset, static_cast<u8>(value));
-    } else if (table_[static_cast<u16>(port + size - 1)] != index) {
+    } else if (table_[static_cast<u16>(port + size - 1)] != index && !range.handler->takes_wide(offset)) {
         const unsigned half = size / 2;
         const u32 low = half == 1 ? value & 0xFF : value & 0xFFFF;
         write(port, half, low);

@@ -30,6 +30,8 @@ public:
         write16(offset, static_cast<u16>(value));
         write16(static_cast<u16>(offset + 2), static_cast<u16>(value >> 16));
     }
+    /// True where a wide access belongs to this one register, even if other chips own the ports behind it.
+    virtual bool takes_wide(u16 /*offset*/) const { return false; }
 };
 
 /// A chip's registers or memory in physical address space. `size` is 1, 2, 4 or 8 and the access stays in one page.
