@@ -1,0 +1,143 @@
+#include "bios/acpi_tables.h"
+#include "bios/embedded.h"
+#include "tests/catch.h"
+#include <cstring>
+#include <map>
+#include <numeric>
+#include <string>
+
+using namespace r86;
+
+namespace {
+
+u32 get32(const std::vector<u8>& bytes, usize at) {
+    u32 value;
+    std::memcpy(&value, &bytes.at(at), 4);
+    return value;
+}
+
+/// What firmware does with the three files: places them and carries out the script.
+struct Loader {
+    std::map<std::string, std::vector<u8>> files;
+    std::map<std::string, u32> addresses;
+
+    explicit Loader(const AcpiFiles& acpi) {
+        files = {{"etc/acpi/tables", acpi.tables}, {"etc/acpi/rsdp", acpi.rsdp}};
+        REQUIRE(acpi.loader.size() % 128 == 0);
+        u32 next = 0x07FE0000;
+        for (usize at = 0; at < acpi.loader.size(); at += 128) {
+            const auto name = [&](usize offset) {
+                return std::string(reinterpret_cast<const char*>(&acpi.loader[at + offset]));
+            };
+            switch (get32(acpi.loader, at)) {
+            case 1: {
+                const u32 alignment = get32(acpi.loader, at + 60);
+                next = (next + alignment - 1) & ~(alignment - 1);
+                addresses[name(4)] = next;
+                next += static_cast<u32>(files.at(name(4)).size());
+                break;
+            }
+            case 2: {
+                auto& target = files.at(name(4));
+                const u32 offset = get32(acpi.loader, at + 116);
+                REQUIRE(acpi.loader[at + 120] == 4);
+                const u32 value = get32(target, offset) + addresses.at(name(60));
+                std::memcpy(&target.at(offset), &value, 4);
+                break;
+            }
+            case 3: {
+                auto& target = files.at(name(4));
+                const u32 offset = get32(acpi.loader, at + 60), start = get32(acpi.loader, at + 64),
+                          length = get32(acpi.loader, at + 68);
+                REQUIRE(start + length <= target.size());
+                target[offset] = 0;
+                target[offset] = static_cast<u8>(-std::accumulate(&target[start], &target[start] + length, 0));
+                break;
+            }
+            default: FAIL("unknown loader command");
+            }
+        }
+    }
+
+    std::vector<u8> table(u32 address) const {
+        const auto& tables = files.at("etc/acpi/tables");
+        const u32 offset = address - addresses.at("etc/acpi/tables");
+        REQUIRE(offset + 8 <= tables.size());
+        const u32 length = get32(tables, offset + 4);
+        REQUIRE(offset + length <= tables.size());
+        return {tables.begin() + offset, tables.begin() + offset + length};
+    }
+};
+
+u8 sum(const std::vector<u8>& bytes) { return static_cast<u8>(std::accumulate(bytes.begin(), bytes.end(), 0)); }
+std::string signature(const std::vector<u8>& table) { return {reinterpret_cast<const char*>(table.data()), 4}; }
+
+} // namespace
+
+TEST_CASE("ACPI: from the RSDP every table is found, whole and with a good checksum") {
+    const bool apic = GENERATE(false, true);
+    const Loader loaded(build_acpi({u64{128} << 20, 2, apic}));
+    const auto& rsdp = loaded.files.at("etc/acpi/rsdp");
+    CHECK(std::memcmp(rsdp.data(), "RSD PTR ", 8) == 0);
+    CHECK(sum(rsdp) == 0);
+    const auto rsdt = loaded.table(get32(rsdp, 16));
+    CHECK(signature(rsdt) == "RSDT");
+    CHECK(sum(rsdt) == 0);
+    REQUIRE(rsdt.size() == (apic ? 44u : 40u));
+    const auto fadt = loaded.table(get32(rsdt, 36));
+    CHECK(signature(fadt) == "FACP");
+    CHECK(fadt.size() == 244);
+    CHECK(sum(fadt) == 0);
+    const u32 facs_address = get32(fadt, 36);
+    CHECK(facs_address % 64 == 0);
+    CHECK(signature(loaded.table(facs_address)) == "FACS");
+    const auto dsdt = loaded.table(get32(fadt, 40));
+    CHECK(signature(dsdt) == "DSDT");
+    CHECK(sum(dsdt) == 0);
+    CHECK(dsdt.size() == compiled_dsdt().size());
+    if (apic) {
+        const auto madt = loaded.table(get32(rsdt, 40));
+        CHECK(signature(madt) == "APIC");
+        CHECK(sum(madt) == 0);
+        usize at = 44;
+        while (at < madt.size()) {
+            REQUIRE(madt[at + 1] >= 2);
+            at += madt[at + 1];
+        }
+        CHECK(at == madt.size());
+    }
+}
+
+TEST_CASE("ACPI: the FADT names the PIIX4's registers") {
+    const Loader loaded(build_acpi({u64{64} << 20, 1, false}));
+    const auto fadt = loaded.table(get32(loaded.table(get32(loaded.files.at("etc/acpi/rsdp"), 16)), 36));
+    CHECK(fadt[46] == 9);
+    CHECK(get32(fadt, 48) == 0xB2);
+    CHECK(fadt[52] == 0xF1);
+    CHECK(fadt[53] == 0xF0);
+    CHECK(get32(fadt, 56) == kPmBase);
+    CHECK(get32(fadt, 64) == kPmBase + 4u);
+    CHECK(get32(fadt, 76) == kPmBase + 8u);
+    CHECK(get32(fadt, 80) == kPmBase + 0xCu);
+    CHECK(fadt[88] == 4); // PM1_EVT_LEN
+    CHECK(fadt[89] == 2);
+    CHECK(fadt[91] == 4);
+    CHECK(fadt[92] == 4);
+    CHECK(fadt[108] == 0x32);         // CENTURY
+    CHECK(get32(fadt, 120) == 0xCF9); // RESET_REG
+    CHECK(fadt[128] == 6);            // RESET_VALUE
+}
+
+TEST_CASE("ACPI: PCI memory begins above RAM") {
+    CHECK(pci_memory_start(u64{128} << 20) == 0x80000000);
+    CHECK(pci_memory_start(u64{2048} << 20) == 0x80000000);
+    CHECK(pci_memory_start(u64{3072} << 20) == 0xC0000000);
+    CHECK(pci_memory_start(u64{3584} << 20) == 0xE0000000);
+    const Loader loaded(build_acpi({u64{3072} << 20, 1, false}));
+    const auto fadt = loaded.table(get32(loaded.table(get32(loaded.files.at("etc/acpi/rsdp"), 16)), 36));
+    const auto dsdt = loaded.table(get32(fadt, 40));
+    const std::string text(dsdt.begin(), dsdt.end());
+    const usize name = text.find("MEMS");
+    REQUIRE(name != std::string::npos);
+    CHECK(get32(dsdt, name + 5) == 0xC0000000);
+}
