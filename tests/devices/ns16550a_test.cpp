@@ -1,0 +1,305 @@
+#include "devices/ns16550a.h"
+#include "tests/catch.h"
+#include "tests/devices/state_tools.h"
+
+using namespace r86;
+
+namespace {
+
+struct Collected : ByteSink {
+    std::string text;
+    void put(u8 byte) override { text += static_cast<char>(byte); }
+};
+
+struct Bench {
+    VirtualClock clock{1000};
+    EventQueue queue{clock};
+    Ns16550a uart{queue, "com1"};
+    Collected out;
+    u64 character = 0;
+    explicit Bench(u8 fcr = 0) {
+        uart.reset(ResetKind::PowerOn);
+        uart.connect(&out);
+        uart.write8(3, 0x83);
+        uart.write8(0, 1); // 115200
+        uart.write8(1, 0);
+        uart.write8(3, 0x03);
+        uart.write8(4, 0x0B);
+        uart.write8(2, fcr);
+        character = uart.character_ns();
+    }
+    void wait(u64 ns) {
+        const u64 end = clock.now() + ns;
+        while (queue.next() <= end) {
+            clock.set_now(queue.next());
+            queue.run_due();
+        }
+        clock.set_now(end);
+    }
+    u8 iir() { return uart.read8(2); }
+    u8 lsr() { return uart.read8(5); }
+};
+
+} // namespace
+
+TEST_CASE("16550: baud rate and frame length set the time of a character") {
+    Bench b;
+    CHECK(b.character == 86805); // 10 bits at 115200
+    b.uart.write8(3, 0x0C | 0x03);
+    CHECK(b.uart.character_ns() == 12 * 8680 + 6); // parity, two stop bits
+    b.uart.write8(3, 0x04);                        // 5 bits, 1.5 stop bits
+    CHECK(b.uart.character_ns() == 65104);
+    b.uart.write8(3, 0x83);
+    b.uart.write8(0, 0), b.uart.write8(1, 0); // divisor 0 must not stop or hurry the machine
+    CHECK(b.uart.character_ns() > 1'000'000);
+}
+
+TEST_CASE("16550: divisor latch, scratch register and LCR read back") {
+    Bench b;
+    b.uart.write8(3, 0x9B);
+    b.uart.write8(0, 0x34), b.uart.write8(1, 0x12);
+    CHECK(b.uart.read8(0) == 0x34);
+    CHECK(b.uart.read8(1) == 0x12);
+    CHECK(b.uart.read8(3) == 0x9B);
+    b.uart.write8(3, 0x1B);
+    b.uart.write8(1, 0xFF);
+    CHECK(b.uart.read8(1) == 0x0F);
+    b.uart.write8(7, 0xA5);
+    CHECK(b.uart.read8(7) == 0xA5);
+    b.uart.write8(4, 0xFF);
+    CHECK(b.uart.read8(4) == 0x1F);
+}
+
+TEST_CASE("16550: THR and shift register are emptied at the speed of the line") {
+    Bench b;
+    CHECK(b.lsr() == 0x60);
+    b.uart.write8(0, 'a');
+    CHECK(b.lsr() == 0x20); // in the shift register already
+    b.uart.write8(0, 'b');
+    CHECK(b.lsr() == 0x00);
+    b.wait(b.character);
+    CHECK(b.out.text == "a");
+    CHECK(b.lsr() == 0x20);
+    b.wait(b.character);
+    CHECK(b.out.text == "ab");
+    CHECK(b.lsr() == 0x60);
+}
+
+TEST_CASE("16550: the transmitter FIFO holds 16 bytes; more are lost") {
+    Bench b(0x01);
+    for (unsigned i = 0; i < 20; ++i) b.uart.write8(0, static_cast<u8>('a' + i));
+    CHECK(b.lsr() == 0x00);
+    b.wait(17 * b.character);
+    CHECK(b.out.text == "abcdefghijklmnopq"); // one in the shift register, 16 in the FIFO
+    CHECK(b.lsr() == 0x60);
+    b.uart.write8(0, 'x'), b.uart.write8(0, 'y'), b.uart.write8(0, 'z');
+    b.uart.write8(2, 0x05); // XMIT FIFO reset keeps the shift register
+    b.wait(5 * b.character);
+    CHECK(b.out.text == "abcdefghijklmnopqx");
+}
+
+TEST_CASE("16550: word length cuts the upper bits") {
+    Bench b;
+    b.uart.write8(3, 0x02);
+    b.uart.write8(0, 0xC1);
+    b.wait(b.character);
+    CHECK(b.out.text == "A");
+}
+
+TEST_CASE("16550: THRE interrupt, cleared by reading IIR or writing THR") {
+    Bench b;
+    b.uart.write8(1, 0x02);
+    CHECK(b.uart.irq.level()); // THR is empty
+    CHECK(b.iir() == 0x02);
+    CHECK(b.iir() == 0x01);
+    CHECK_FALSE(b.uart.irq.level());
+    b.uart.write8(0, 'a');
+    CHECK(b.uart.irq.level()); // moved on to the shift register at once
+    b.uart.write8(0, 'b');
+    CHECK_FALSE(b.uart.irq.level());
+    b.wait(b.character);
+    CHECK(b.iir() == 0x02);
+}
+
+TEST_CASE("16550: received data without FIFOs, and the far end waits until it is taken") {
+    Bench b;
+    b.uart.write8(1, 0x01);
+    CHECK(b.uart.receive('x'));
+    CHECK(b.uart.receive('y'));
+    CHECK((b.lsr() & 1) == 0);
+    b.wait(b.character);
+    CHECK(b.uart.irq.level());
+    CHECK(b.iir() == 0x04);
+    b.wait(10 * b.character);
+    CHECK(b.lsr() == 0x61); // no overrun
+    CHECK(b.uart.read8(0) == 'x');
+    CHECK_FALSE(b.uart.irq.level());
+    b.wait(b.character);
+    CHECK(b.uart.read8(0) == 'y');
+    CHECK(b.iir() == 0x01);
+}
+
+TEST_CASE("16550: the far end is told when there is no more room") {
+    Bench b;
+    const usize room = b.uart.room();
+    for (usize i = 0; i < room; ++i) CHECK(b.uart.receive(static_cast<u8>(i)));
+    CHECK(b.uart.room() == 0);
+    CHECK_FALSE(b.uart.receive(1));
+    for (usize i = 0; i < room; ++i) {
+        b.wait(b.character);
+        CHECK(b.uart.read8(0) == i);
+    }
+}
+
+TEST_CASE("16550: receiver trigger levels and the character timeout") {
+    static constexpr unsigned levels[4] = {1, 4, 8, 14};
+    for (unsigned i = 0; i < 4; ++i) {
+        Bench b(static_cast<u8>(0x01 | i << 6));
+        CHECK(b.iir() == 0xC1);
+        b.uart.write8(1, 0x01);
+        for (unsigned n = 0; n < 16; ++n) {
+            b.uart.receive(static_cast<u8>(n));
+            b.wait(b.character);
+            INFO("level " << levels[i] << ", " << n + 1 << " characters");
+            CHECK((b.iir() == 0xC4) == (n + 1 >= levels[i]));
+        }
+    }
+    Bench b(0xC1);
+    b.uart.write8(1, 0x01);
+    b.uart.receive('a');
+    b.wait(b.character);
+    b.wait(4 * b.character - 100);
+    CHECK(b.iir() == 0xC1);
+    b.wait(200);
+    CHECK(b.iir() == 0xCC);
+    CHECK(b.uart.irq.level());
+    CHECK(b.uart.read8(0) == 'a');
+    CHECK(b.iir() == 0xC1);
+}
+
+TEST_CASE("16550: FIFO reset, and a change of the FIFO mode loses what is inside") {
+    Bench b(0x01);
+    b.uart.receive('a');
+    b.wait(b.character);
+    b.uart.write8(2, 0x03);
+    CHECK((b.lsr() & 1) == 0);
+    b.uart.receive('b');
+    b.wait(b.character);
+    b.uart.write8(2, 0x00);
+    CHECK((b.lsr() & 1) == 0);
+    CHECK((b.iir() & 0xC0) == 0);
+}
+
+TEST_CASE("16550: loopback of data, with overruns") {
+    Bench b;
+    b.uart.write8(4, 0x1B);
+    b.uart.write8(0, 0x55);
+    b.wait(b.character);
+    CHECK(b.lsr() == 0x61);
+    b.uart.write8(0, 0x66);
+    b.wait(b.character);
+    CHECK(b.lsr() == 0x63); // overrun
+    CHECK(b.lsr() == 0x61);
+    CHECK(b.uart.read8(0) == 0x66);
+    CHECK(b.out.text.empty());
+    b.uart.receive('z'); // the line is cut
+    b.wait(5 * b.character);
+    CHECK((b.lsr() & 1) == 0);
+    b.uart.write8(4, 0x0B);
+    b.wait(b.character);
+    CHECK(b.uart.read8(0) == 'z');
+}
+
+TEST_CASE("16550: loopback of the modem lines, as drivers probe it") {
+    Bench b;
+    b.uart.set_modem_inputs(0xB0);
+    b.uart.write8(4, 0x10);
+    CHECK((b.uart.read8(6) & 0xF0) == 0x00);
+    b.uart.write8(4, 0x1A);
+    CHECK((b.uart.read8(6) & 0xF0) == 0x90); // RTS -> CTS, OUT2 -> DCD
+    b.uart.write8(4, 0x15);
+    CHECK((b.uart.read8(6) & 0xF0) == 0x60); // DTR -> DSR, OUT1 -> RI
+    CHECK_FALSE(b.uart.dtr.level());
+    b.uart.write8(4, 0x03);
+    CHECK(b.uart.dtr.level());
+    CHECK(b.uart.rts.level());
+    CHECK((b.uart.read8(6) & 0xF0) == 0xB0);
+}
+
+TEST_CASE("16550: modem status changes, the trailing edge of RI, and their interrupt") {
+    Bench b;
+    b.uart.read8(6);
+    b.uart.write8(1, 0x08);
+    b.uart.set_modem_inputs(Ns16550a::kCts);
+    CHECK(b.uart.irq.level());
+    CHECK(b.iir() == 0x00);
+    CHECK(b.uart.read8(6) == 0x11);
+    CHECK_FALSE(b.uart.irq.level());
+    b.uart.set_modem_inputs(Ns16550a::kCts | Ns16550a::kRi);
+    CHECK(b.uart.read8(6) == 0x50); // a leading edge says nothing
+    b.uart.set_modem_inputs(Ns16550a::kDsr | Ns16550a::kDcd);
+    CHECK(b.uart.read8(6) == (0xA0 | 0x0F));
+}
+
+TEST_CASE("16550: break in both directions") {
+    Bench b(0x01);
+    b.uart.write8(1, 0x05);
+    b.uart.receive('a');
+    b.uart.receive_break();
+    b.wait(2 * b.character);
+    CHECK(b.lsr() == 0xE1); // an error somewhere in the FIFO, not at the top
+    CHECK(b.iir() == 0xC4);
+    CHECK(b.uart.read8(0) == 'a');
+    CHECK(b.iir() == 0xC6);
+    CHECK(b.lsr() == 0xF9); // BI, FE
+    CHECK(b.lsr() == 0x61);
+    CHECK(b.uart.read8(0) == 0x00);
+    b.uart.write8(3, 0x43);
+    CHECK(b.uart.break_out.level());
+    b.uart.write8(3, 0x03);
+    CHECK_FALSE(b.uart.break_out.level());
+}
+
+TEST_CASE("16550: interrupt priorities") {
+    Bench b;
+    b.uart.read8(6);
+    b.uart.write8(1, 0x0F);
+    b.uart.set_modem_inputs(Ns16550a::kCts);
+    b.uart.receive_break();
+    b.wait(b.character);
+    CHECK(b.iir() == 0x06);
+    b.lsr();
+    CHECK(b.iir() == 0x04);
+    b.uart.read8(0);
+    CHECK(b.iir() == 0x02);
+    CHECK(b.iir() == 0x00);
+    b.uart.read8(6);
+    CHECK(b.iir() == 0x01);
+}
+
+TEST_CASE("16550: OUT2 gates the interrupt on its way to the bus") {
+    Bench b;
+    b.uart.write8(4, 0x03);
+    b.uart.write8(1, 0x02);
+    CHECK_FALSE(b.uart.irq.level());
+    b.uart.write8(4, 0x0B);
+    CHECK(b.uart.irq.level());
+}
+
+TEST_CASE("16550: state restores with characters in every stage") {
+    Bench b(0x41);
+    b.uart.write8(1, 0x0F);
+    for (u8 i = 0; i < 5; ++i) b.uart.write8(0, static_cast<u8>('a' + i));
+    for (u8 i = 0; i < 9; ++i) b.uart.receive(static_cast<u8>('0' + i));
+    b.wait(3 * b.character + 1000);
+    Bench other;
+    other.clock.set_now(b.clock.now());
+    test::load(other.uart, test::save(b.uart));
+    test::load(other.queue, test::save(b.queue));
+    b.wait(20 * b.character);
+    other.wait(20 * b.character);
+    CHECK(b.out.text == "abcde");
+    CHECK(other.out.text == "de");
+    CHECK(test::save(other.uart) == test::save(b.uart));
+    CHECK(other.uart.read8(0) == '0');
+}
