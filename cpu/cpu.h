@@ -23,6 +23,7 @@ namespace r86 {
 
 class Mmu;
 class Interpreter;
+struct TlbTable;
 
 /// Why an event is delivered; decides the saved EIP, error code rules and privilege checks (SDM Vol. 3, 6.12).
 enum class EventKind : u8 {
@@ -41,6 +42,38 @@ enum class RunStop : u8 {
     Halted,   ///< HLT (or shutdown) and nothing to wake it at this tick
     Shutdown, ///< triple fault
 };
+
+struct Block;
+struct Op;
+
+/// One guess at where an indirect branch goes: by linear address, valid in one code space and mode.
+struct JumpEntry {
+    u64 linear = ~u64{0};
+    u64 space = 0;
+    Block* block = nullptr;
+    u64 unused = 0;
+};
+inline constexpr usize kJumpCacheSize = 4096;
+
+/// Transient state of the threaded interpreter, at fixed offsets behind CpuState.
+struct RunState {
+    Block* block = nullptr;                ///< the block that runs
+    u64 space = 0;                         ///< code space and mode: what links across pages and jump entries hold in
+    Tick limit = 0;                        ///< tick at which the budget is used up
+    JumpEntry* jumps = nullptr;            ///< kJumpCacheSize entries
+    std::array<u64, kSegments> read_end{}; ///< first offset that a plain read may not touch; 0: ask segment_check
+    std::array<u64, kSegments> write_end{};
+    bool leave = false; ///< a slow path wants the running block to be left after this operation
+    // The form for compilers that promise no tail calls: what to run next.
+    const Op* next_op = nullptr;
+    i64 next_budget = 0;
+    TlbTable* next_tlb = nullptr;
+    u64 next_eip = 0;
+    u64 next_scratch = 0;
+};
+
+/// The one list of the processor's state (cpu/state_visit.cpp). Lazy flags are visited in canonical form.
+void visit_cpu_state(CpuState& state, StateVisitor& visitor);
 
 /// Access kinds for paging, SDM Vol. 3, 4.6.
 enum class Access : u8 { Read, Write, Execute };
@@ -79,6 +112,8 @@ public:
 
     // ---- state --------------------------------------------------------------------------------------------------
     CpuState s;
+    /// What handlers use beside the architectural state: derived or transient, never saved.
+    RunState run_state;
     const CpuModel& model;
     PhysicalMemory& memory;
     IoBus& io;
@@ -229,6 +264,7 @@ private:
 
     std::unique_ptr<Mmu> mmu_;
     std::unique_ptr<Interpreter> interpreter_;
+    std::unique_ptr<MemoryObserver> observer_;
     u8 cpl_ = 0;
     volatile bool exit_requested_ = false;
 };

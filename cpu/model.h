@@ -39,9 +39,9 @@ enum class Feature : u8 {
     CX16 = 32 + 13,
     MOVBE = 32 + 22,
     POPCNT = 32 + 23,
-    NX = 64,    ///< CPUID.80000001H:EDX bit 20
-    CPUID = 65, ///< the instruction itself and EFLAGS.ID
-    I486 = 66,  ///< BSWAP, CMPXCHG, XADD, INVLPG, INVD, WBINVD, EFLAGS.AC
+    NX = 64,      ///< CPUID.80000001H:EDX bit 20
+    CPUID = 65,   ///< the instruction itself and EFLAGS.ID
+    I486 = 66,    ///< BSWAP, CMPXCHG, XADD, INVLPG, INVD, WBINVD, EFLAGS.AC
     SYSCALL = 67, ///< CPUID.80000001H:EDX bit 11
     LM = 68,      ///< CPUID.80000001H:EDX bit 29: SWAPGS
     RDTSCP = 69,  ///< CPUID.80000001H:EDX bit 27

@@ -93,6 +93,7 @@ struct Msrs {
 struct CpuState {
     // What every handler touches comes first, within the first cache lines.
     std::array<u64, 16> gpr{};
+    u64 zero = 0;     ///< reads as register 16: "no base" and "no index" of an address
     LazyFlags flags;  ///< status flags
     u32 eflags = 2;   ///< all other EFLAGS bits (status bits are zero here); bit 1 is always one
     u64 rip = 0;      ///< offset in CS of the current instruction; between instructions, of the next one
@@ -127,8 +128,10 @@ struct CpuState {
     u32 smbase = 0x30000;
     u8 external_event = 0; ///< EXT bit for error codes while an external event or exception is delivered
 
-    Tick tick = 0;   ///< position; exact at every call-out and between run() calls
-    u64 retired = 0; ///< instructions (REP iterations count as the tick does)
+    Tick tick = 0;     ///< position; exact at every call-out and between run() calls
+    u64 unretired = 0; ///< ticks that were no instruction: deliveries and skipped halts
+
+    u64 retired() const { return tick - unretired; }
 };
 
 /// Interrupt shadow, SDM Vol. 3, 6.8.3 "Masking Exceptions and Interrupts When Switching Stacks", STI.

@@ -15,7 +15,8 @@ constexpr usize kUsedLimit = 1024; // beyond it clearing the whole table is chea
 constexpr u32 kWriteMark = u32{1} << 31;
 
 // Bits of Key::mode beside the paging bits of CR0 and CR4.
-constexpr u32 kModeSmm = 1, kModeA20 = 2, kModePaging = 4, kModeWp = 8, kModePae = 16, kModePse = 32, kModeNx = 64;
+constexpr u32 kSpaceSmm = 1, kSpaceA20 = 2, kSpacePaging = 4, kSpaceWp = 8, kSpacePae = 16, kSpacePse = 32,
+              kSpaceNx = 64;
 
 u32 encode_writer(unsigned context, unsigned side, u64 slot) {
     return 1 + static_cast<u32>((context * 2 + side) << kTlbBits | slot);
@@ -45,14 +46,14 @@ u64 Mmu::code_space() const { return current_->code_version; }
 void Mmu::select() {
     const CpuState& s = cpu_.s;
     Key key;
-    key.mode = (s.smm ? kModeSmm : 0) | (s.a20 ? kModeA20 : 0);
+    key.mode = (s.smm ? kSpaceSmm : 0) | (s.a20 ? kSpaceA20 : 0);
     if (s.cr0 & kCR0_PG) {
-        key.mode |= kModePaging | (s.cr0 & kCR0_WP ? kModeWp : 0);
+        key.mode |= kSpacePaging | (s.cr0 & kCR0_WP ? kSpaceWp : 0);
         if (s.cr4 & kCR4_PAE) {
-            key.mode |= kModePae | (s.msr.efer & kEFER_NXE ? kModeNx : 0);
+            key.mode |= kSpacePae | (s.msr.efer & kEFER_NXE ? kSpaceNx : 0);
             key.pdpte = s.pdpte;
         } else {
-            key.mode |= s.cr4 & kCR4_PSE ? kModePse : 0;
+            key.mode |= s.cr4 & kCR4_PSE ? kSpacePse : 0;
             key.cr3 = s.cr3 & 0xFFFFF000;
         }
     }
@@ -139,7 +140,7 @@ void Mmu::install(u64 linear, Access access, bool user, const Walk& walk) {
     Page& page = cpu_.memory.page({physical});
     // Whatever is cached must be dropped when a table changes, so the tables come under watch first.
     if (walk.entry_page[0]) {
-        const bool pae = current_->key.mode & kModePae;
+        const bool pae = current_->key.mode & kSpacePae;
         const u64 directory_span = pae ? u64{1} << 30 : u64{1} << 32;
         register_use(walk.entry_page[0], 2, pae ? page_linear & ~(directory_span - 1) : 0);
         if (walk.entry_page[1])
@@ -200,7 +201,7 @@ bool Mmu::fill(u64 linear, Access access) {
 void Mmu::register_use(u64 table_page, u8 level, u64 base) {
     const u64 frame = table_page >> kPageShift;
     if (frame >= kFrames) return;
-    const bool pae = current_->key.mode & kModePae;
+    const bool pae = current_->key.mode & kSpacePae;
     if (level == 1) {
         const usize region = static_cast<usize>(base >> (pae ? 21 : 22));
         if (current_->table_of_region.empty()) current_->table_of_region.resize(pae ? 2048 : 1024);
@@ -229,7 +230,7 @@ void Mmu::register_use(u64 table_page, u8 level, u64 base) {
 }
 
 void Mmu::forget_table(Context& context, u64 region_base) {
-    const bool pae = context.key.mode & kModePae;
+    const bool pae = context.key.mode & kSpacePae;
     const usize region = static_cast<usize>(region_base >> (pae ? 21 : 22));
     if (context.table_of_region.empty() || !context.table_of_region[region]) return;
     const u64 frame = context.table_of_region[region] - 1;
@@ -265,7 +266,7 @@ void Mmu::page_table_write(PhysAddr address, unsigned length) {
     const std::vector<Use> uses = tables_[index].uses;
     for (const Use& use : uses) {
         Context& context = *contexts_[use.context];
-        const bool pae = context.key.mode & kModePae;
+        const bool pae = context.key.mode & kSpacePae;
         const unsigned entry_size = pae ? 8 : 4;
         const u64 first = (address.value & kPageMask) / entry_size;
         const u64 last = ((address.value & kPageMask) + length - 1) / entry_size;

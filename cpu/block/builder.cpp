@@ -1,0 +1,142 @@
+#include "cpu/block/builder.h"
+#include "cpu/block/lower.h"
+#include "cpu/decoder/mnemonics.h"
+#include "cpu/decoder/table.h"
+#include "cpu/flags.h"
+#include "cpu/interpreter/dispatch.h"
+#include <algorithm>
+#include <array>
+
+namespace r86 {
+
+AddressForm address_form(const Insn& insn, u32 mode) {
+    if (insn.address_size == 2) return AddressForm::Segmented16;
+    if (insn.address_size != 4) return AddressForm::Other;
+    switch (insn.mem.seg) {
+    case DS: return mode & kModeFlatDs ? AddressForm::Flat : AddressForm::Segmented32;
+    case ES: return mode & kModeFlatEs ? AddressForm::Flat : AddressForm::Segmented32;
+    case SS: return mode & kModeFlatSs ? AddressForm::Flat : AddressForm::Segmented32;
+    default: return AddressForm::Segmented32; // CS, FS and GS are rare: base and limit every time
+    }
+}
+
+void set_address(Op& op, const Insn& insn) {
+    op.b = insn.mem.base == kNoReg ? kZeroReg : insn.mem.base;
+    op.c = static_cast<u8>((insn.mem.index == kNoReg ? kZeroReg : insn.mem.index) | insn.mem.scale << 5);
+    op.d = insn.mem.seg;
+    op.disp = static_cast<i32>(insn.mem.disp);
+}
+
+bool same_page(const LowerContext& context, i64 distance) {
+    const u64 target = context.physical + static_cast<u64>(distance);
+    return (target >> kPageShift) == (context.physical >> kPageShift);
+}
+
+namespace {
+
+bool touches_memory(const Insn& insn) {
+    for (unsigned i = 0; i < insn.operand_count; ++i)
+        if (insn.op[i].kind == OperandKind::Mem) return true;
+    return false;
+}
+
+/// May the instruction fault, or otherwise let anybody look at the flags before it is over?
+bool may_leave(const Insn& insn, const OpcodeRow& what) {
+    if (touches_memory(insn) && insn.mnemonic != Mnemonic::lea) return true;
+    switch (insn.mnemonic) {
+    case Mnemonic::add:
+    case Mnemonic::or_:
+    case Mnemonic::adc:
+    case Mnemonic::sbb:
+    case Mnemonic::and_:
+    case Mnemonic::sub:
+    case Mnemonic::xor_:
+    case Mnemonic::cmp:
+    case Mnemonic::test:
+    case Mnemonic::inc:
+    case Mnemonic::dec:
+    case Mnemonic::neg:
+    case Mnemonic::not_:
+    case Mnemonic::mov:
+    case Mnemonic::movzx:
+    case Mnemonic::movsx:
+    case Mnemonic::lea:
+    case Mnemonic::shl:
+    case Mnemonic::shr:
+    case Mnemonic::sar:
+    case Mnemonic::rol:
+    case Mnemonic::ror:
+    case Mnemonic::imul:
+    case Mnemonic::mul:
+    case Mnemonic::nop:
+    case Mnemonic::cbw:
+    case Mnemonic::cwd:
+    case Mnemonic::bswap:
+    case Mnemonic::setcc:
+    case Mnemonic::cmovcc:
+    case Mnemonic::xchg: return what.ends_block();
+    default: return true;
+    }
+}
+
+} // namespace
+
+Block* build_block(BlockCache& cache, std::span<const Insn> insns, u64 physical, u32 mode) {
+    const auto count = static_cast<unsigned>(insns.size());
+
+    // Backward liveness of the status flags. At the end of the block, and wherever somebody might look, all are alive.
+    std::array<bool, kMaxBlockInstructions> dead{};
+    u32 live = kStatusFlags;
+    for (unsigned i = count; i-- > 0;) {
+        const OpcodeRow& what = row(insns[i].row);
+        const u32 writes = what.flags_written | what.flags_undefined;
+        dead[i] = writes != 0 && (live & writes) == 0;
+        // Shifts by a count of zero leave the flags alone, so they never hide an earlier writer.
+        const bool always_writes = !what.flags_conditional();
+        if (always_writes) live &= ~writes;
+        live |= what.flags_read & kStatusFlags;
+        if (may_leave(insns[i], what)) live = kStatusFlags;
+    }
+
+    OpEmitter out;
+    out.at(0, 0);
+    if (!(mode & kModeFlatCs)) out.emit(check_code_limit);
+    unsigned offset = 0;
+    LowerContext context{out, mode, false, nullptr, 0, 0, physical};
+    for (unsigned i = 0; i < count;) {
+        const Insn& insn = insns[i];
+        out.at(static_cast<u8>(offset), static_cast<u8>(i));
+        context.flags_dead = dead[i];
+        context.next = i + 1 < count ? &insns[i + 1] : nullptr;
+        context.end = offset + insn.length;
+        context.next_end = context.next ? context.end + context.next->length : 0;
+        context.fused = false;
+        if (!lower_move(insn, context) && !lower_alu(insn, context) && !lower_branch(insn, context) &&
+            !lower_stack(insn, context) && !lower_shift(insn, context)) {
+            const bool repeated = row(insn.row).is_string() && (insn.rep() || insn.repne());
+            out.emit(repeated ? run_string : run_generic);
+        }
+        offset = context.end;
+        ++i;
+        if (context.fused) {
+            offset = context.next_end;
+            ++i;
+        }
+    }
+    if (!row(insns.back().row).ends_block()) {
+        context.end = offset;
+        emit_fall_through(context);
+    }
+
+    Block* block = cache.allocate(out.count());
+    block->cost = static_cast<i32>(count);
+    block->instructions = static_cast<u8>(count);
+    block->code_length = static_cast<u16>(offset);
+    block->mode = mode;
+    block->physical = physical;
+    std::copy_n(out.ops(), out.count(), block->ops());
+    std::copy_n(out.places(), out.count(), block->places);
+    return block;
+}
+
+} // namespace r86

@@ -1,0 +1,14 @@
+#pragma once
+/// From decoded instructions to a block: flag liveness, fusion, choice of handlers.
+#include "cpu/block/block_cache.h"
+#include "cpu/block/op.h"
+#include <span>
+
+namespace r86 {
+
+inline constexpr unsigned kMaxBlockInstructions = 32;
+
+/// `insns` is not empty; only the last may end a block. The result is not in the cache's index yet.
+Block* build_block(BlockCache& cache, std::span<const Insn> insns, u64 physical, u32 mode);
+
+} // namespace r86

@@ -1,0 +1,69 @@
+#pragma once
+/// Choice of handlers for decoded instructions. Each family stands beside its handlers in cpu/interpreter; what no
+/// family takes runs through its generic form.
+#include "cpu/block/op.h"
+#include "cpu/insn.h"
+#include <array>
+
+namespace r86 {
+
+/// Collects the operations of one block.
+class OpEmitter {
+public:
+    static constexpr usize kMaxSlots = 32 * 3 + 8;
+
+    void at(u8 offset, u8 index) { place_ = {offset, index}; }
+    Op& emit(Handler handler) {
+        places_[count_] = place_;
+        Op& op = ops_[count_++];
+        op = Op{};
+        op.handler = handler;
+        return op;
+    }
+    /// A slot that only carries the immediate of the operation before it.
+    void immediate(u64 value) { emit(nullptr).imm = static_cast<i32>(value); }
+    /// Room for links behind an exit.
+    void links(unsigned count) {
+        for (unsigned i = 0; i < 2 * count; ++i) ops_[count_] = Op{}, places_[count_++] = place_;
+    }
+    unsigned count() const { return count_; }
+    const Op* ops() const { return ops_.data(); }
+    const OpPlace* places() const { return places_.data(); }
+
+private:
+    std::array<Op, kMaxSlots> ops_;
+    std::array<OpPlace, kMaxSlots> places_;
+    unsigned count_ = 0;
+    OpPlace place_{};
+};
+
+struct LowerContext {
+    OpEmitter& out;
+    u32 mode;
+    bool flags_dead;    ///< nobody sees the status flags that the instruction writes
+    const Insn* next;   ///< for fusion; nullptr at the end of the block
+    unsigned end;       ///< offset of the byte behind the instruction, from the block's first
+    unsigned next_end;  ///< the same for `next`
+    u64 physical;       ///< of the block's first byte
+    bool fused = false; ///< set by a family that took `next` as well
+};
+
+enum class AddressForm : u8 { Flat, Segmented32, Segmented16, Other };
+
+AddressForm address_form(const Insn& insn, u32 mode);
+/// Fills b, c, d and disp of an operation with a memory operand.
+void set_address(Op& op, const Insn& insn);
+/// True if a block that starts `distance` bytes from the block's first byte stands in the same page.
+bool same_page(const LowerContext& context, i64 distance);
+
+// The families. False: not taken, nothing emitted.
+bool lower_move(const Insn& insn, LowerContext& context);
+bool lower_alu(const Insn& insn, LowerContext& context);
+bool lower_shift(const Insn& insn, LowerContext& context);
+bool lower_stack(const Insn& insn, LowerContext& context);
+bool lower_branch(const Insn& insn, LowerContext& context);
+
+/// The exit of a block that just runs on into the next one.
+void emit_fall_through(LowerContext& context);
+
+} // namespace r86

@@ -1,0 +1,92 @@
+#pragma once
+/// Decoded blocks: what the threaded interpreter runs and what a translator will start from.
+///
+/// An operation is 16 bytes: the handler and packed operands. Its place in the code (offset, instruction index) stands
+/// in a side table that only the cold paths read. An exit operation is followed by one or two Links, which take two
+/// slots each.
+#include "core/types.h"
+#include "cpu/insn.h"
+#include <vector>
+
+namespace r86 {
+
+class Cpu;
+struct Op;
+struct Block;
+struct TlbTable;
+
+/// `eip`: CS offset of the block's first byte. `budget`: ticks left after this whole block. `scratch` carries the
+/// linear address from a hot handler to its cold path.
+using Handler = void (*)(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
+
+struct Op {
+    Handler handler;
+    union {
+        i32 disp; ///< displacement of a memory operand
+        i32 imm;  ///< immediate, or the distance of a branch target from the block's first byte
+    };
+    u8 a = 0; ///< destination or only register: number, for byte registers the byte offset in the register file
+    u8 b = 0; ///< source register, or base register of a memory operand (kZeroReg: none)
+    u8 c = 0; ///< index register | scale << 5 (kZeroReg: none)
+    u8 d = 0; ///< segment register, small immediate, or distance to the next instruction
+};
+static_assert(sizeof(Op) == 16);
+
+/// A direct way from an exit of one block to another block.
+struct Link {
+    Block* target;   ///< nullptr: not resolved
+    u64 space;       ///< links across pages hold only in this code space
+    Link* next;      ///< the target's list of incoming links
+    Link** previous; ///< what points here
+};
+static_assert(sizeof(Link) == 2 * sizeof(Op));
+
+/// Where an operation came from.
+struct OpPlace {
+    u8 offset; ///< of its first instruction, from the block's first byte
+    u8 index;  ///< instructions before it in the block
+};
+
+/// What a block's decoding depends on; part of its key.
+enum ModeBits : u32 {
+    kModeCode32 = 1u << 0,
+    kModeStack32 = 1u << 1,
+    kModeUser = 1u << 2, ///< CPL 3
+    kModeReal = 1u << 3,
+    kModeV86 = 1u << 4,
+    kModeFlatDs = 1u << 5, ///< base 0, limit 4 GiB, writable: no base to add, no limit to check
+    kModeFlatEs = 1u << 6,
+    kModeFlatSs = 1u << 7,
+    kModeFlatCs = 1u << 8,
+    kModeFpu = 1u << 9, ///< x87 and MMX instructions do not fault with #NM or #UD
+    kModeSse = 1u << 10,
+    kModeSmm = 1u << 11,
+};
+
+struct Block {
+    i32 cost; ///< ticks charged at entry: `instructions`, or 0 once the block is dead
+    u8 instructions;
+    bool dead;
+    u16 code_length; ///< bytes
+    u16 slots;       ///< operation slots
+    u32 mode;
+    u64 physical;    ///< of the first byte
+    u64 second_page; ///< physical page of the tail if the only instruction crosses a page, else kNoPage
+    Block* hash_next;
+    Block* page_next[2]; ///< lists of the one or two pages that the code bytes stand in
+    Link* incoming;
+    Insn* insns;     ///< decoded instructions for cold paths, made on first use; one for each instruction
+    OpPlace* places; ///< one for each slot
+
+    static constexpr u64 kNoPage = ~u64{0};
+
+    Op* ops() { return reinterpret_cast<Op*>(this + 1); }
+    const Op* ops() const { return reinterpret_cast<const Op*>(this + 1); }
+    const OpPlace& place(const Op* op) const { return places[op - ops()]; }
+};
+static_assert(sizeof(Block) % 16 == 0);
+
+/// Register number that always reads as zero (the slot behind the register file).
+inline constexpr u8 kZeroReg = 16;
+
+} // namespace r86

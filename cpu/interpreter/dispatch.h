@@ -1,0 +1,106 @@
+#pragma once
+/// How one operation reaches the next. In optimised builds a handler tail-calls the next one, so the interpreter's
+/// whole context stays in argument registers; other builds (-O0, sanitizers) return to a loop.
+#include "cpu/block/op.h"
+#include "cpu/cpu.h"
+
+namespace r86 {
+
+inline u32 gpr32(const Cpu& cpu, unsigned reg) { return static_cast<u32>(cpu.s.gpr[reg]); }
+
+/// Runs `op`.
+[[gnu::always_inline]] inline void go(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
+#ifdef R86_LOOP_DISPATCH
+    RunState& run = cpu->run_state;
+    run.next_op = op;
+    run.next_budget = budget;
+    run.next_tlb = tlb;
+    run.next_eip = eip;
+    run.next_scratch = scratch;
+#else
+    return op->handler(cpu, op, budget, tlb, eip, scratch);
+#endif
+}
+
+/// Leaves the threaded code for the dispatcher, which goes on at s.rip.
+[[gnu::always_inline]] inline void leave(Cpu* cpu) {
+#ifdef R86_LOOP_DISPATCH
+    cpu->run_state.next_op = nullptr;
+#else
+    (void)cpu;
+#endif
+}
+
+/// The first call from the dispatcher.
+inline void enter_threaded(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip) {
+    go(cpu, op, budget, tlb, eip, 0);
+#ifdef R86_LOOP_DISPATCH
+    RunState& run = cpu->run_state;
+    while (run.next_op)
+        run.next_op->handler(cpu, run.next_op, run.next_budget, run.next_tlb, run.next_eip, run.next_scratch);
+#endif
+}
+
+/// The scratch value that sends a hot handler's cold path straight to the generic form (segment limit, wrap-around).
+inline constexpr u64 kNoLinear = ~u64{0};
+
+// ---- cold paths (cold.cpp); same signature as a handler
+// -----------------------------------------------------------------
+
+/// Carries out one instruction in its generic form and goes on with the next operation, or leaves.
+void run_generic(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
+/// A hot memory access missed the TLB at linear address `scratch`: fill and retry, else the generic form.
+template <unsigned size, bool write>
+void tlb_miss(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 linear);
+/// A direct exit whose link is not resolved. `eip` is already the target.
+template <unsigned which>
+void resolve_link(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
+/// An indirect branch to `eip` that the jump cache does not know.
+void resolve_jump(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
+/// The next block, which starts at `eip`, costs more than what is left. `budget` is from before its charge.
+void out_of_budget(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
+/// First operation of a killed block.
+void run_dead(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
+/// First operation of blocks in code segments that are not flat: the whole block must lie inside the limit.
+void check_code_limit(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
+/// REP string instructions: many iterations at once where nothing watches.
+void run_string(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
+
+// ---- exits
+// --------------------------------------------------------------------------------------------------------------
+
+[[gnu::always_inline]] inline void enter_block(Cpu* cpu, const Op* op, Block* target, i64 budget, TlbTable* tlb,
+                                               u64 eip, u64 scratch) {
+    const i64 left = budget - target->cost;
+    if (left < 0) [[unlikely]]
+        return out_of_budget(cpu, op, budget, tlb, eip, scratch);
+    cpu->run_state.block = target;
+    return go(cpu, target->ops(), left, tlb, eip, scratch);
+}
+
+/// Follows link number `which` behind an exit operation. `eip` is the target's.
+template <unsigned which, bool in_page>
+[[gnu::always_inline]] inline void follow(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
+    const Link* link = reinterpret_cast<const Link*>(op + 1 + 2 * which);
+    Block* target = link->target;
+    if (!target) [[unlikely]]
+        return resolve_link<which>(cpu, op, budget, tlb, eip, scratch);
+    if constexpr (!in_page) {
+        if (link->space != cpu->run_state.space) [[unlikely]]
+            return resolve_link<which>(cpu, op, budget, tlb, eip, scratch);
+    }
+    return enter_block(cpu, op, target, budget, tlb, eip, scratch);
+}
+
+inline usize jump_slot(u64 linear) { return (linear ^ (linear >> 12)) & (kJumpCacheSize - 1); }
+
+/// Goes to `eip`, which was computed.
+[[gnu::always_inline]] inline void jump_to(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
+    const u64 linear = static_cast<u32>(cpu->s.seg[CS].base + eip);
+    const JumpEntry& entry = cpu->run_state.jumps[jump_slot(linear)];
+    if (entry.linear != linear || entry.space != cpu->run_state.space) [[unlikely]]
+        return resolve_jump(cpu, op, budget, tlb, eip, scratch);
+    return enter_block(cpu, op, entry.block, budget, tlb, eip, scratch);
+}
+
+} // namespace r86

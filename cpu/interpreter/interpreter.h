@@ -1,0 +1,69 @@
+#pragma once
+/// The threaded interpreter: runs decoded blocks, and single instructions where a block would be too coarse.
+#include "cpu/block/block_cache.h"
+#include "cpu/cpu.h"
+#include "cpu/decoder/decoder.h"
+#include <memory>
+
+namespace r86 {
+
+/// Settings that never change a result; tests vary them.
+struct InterpreterSettings {
+    unsigned max_block = 32; ///< instructions in a block; 0: every instruction alone through its generic form
+    bool chain = true;       ///< follow links and the jump cache instead of asking the dispatcher
+    usize cache_bytes = usize{12} << 20;
+};
+
+class Interpreter {
+public:
+    explicit Interpreter(Cpu& cpu, const InterpreterSettings& settings = {});
+    ~Interpreter();
+
+    RunStop run(Tick until);
+    void set_settings(const InterpreterSettings& settings);
+    const InterpreterSettings& settings() const { return settings_; }
+
+    /// CPL, segments or paging changed: recompute the mode and what is derived from it.
+    void mode_changed();
+    /// A linear address may lead to other code now; a running block is left after its current operation.
+    void code_space_changed();
+    /// Before bytes that were decoded change.
+    void code_write(PhysAddr address, unsigned length);
+    void mapping_changed(PhysAddr first, PhysAddr last);
+    void drop_blocks();
+
+    // ---- for the handlers' cold paths -----------------------------------------------------------------------------
+    /// The block at s.rip in the current mode, decoded if need be; nullptr if it must be run as a single instruction
+    /// (fetch fault, limit, nothing to decode).
+    Block* find_block();
+    /// The decoded instruction of an operation of the running block; valid until the next call.
+    const Insn& insn_at(const Block& block, const OpPlace& place);
+    BlockCache& cache() { return cache_; }
+    void remember_jump(u64 linear, Block* block);
+    u32 mode() const { return mode_; }
+    /// One instruction through its generic form, whatever the budget; counts its tick.
+    void step_one();
+    /// Carries out one decoded instruction: s.rip stands on it. Counts ticks for it and for a fault's delivery.
+    void execute(const Insn& insn);
+
+private:
+    u32 compute_mode() const;
+    void compute_segment_ends();
+    /// Takes what is pending at this boundary; true if something was delivered.
+    bool take_event();
+    bool must_step() const;
+    /// Fetches and decodes at s.rip with all checks; false if a fault was raised instead.
+    bool fetch(Insn& insn);
+    Block* build(u64 physical, u64 offset);
+
+    Cpu& cpu_;
+    InterpreterSettings settings_;
+    Decoder decoder_;
+    BlockCache cache_;
+    std::unique_ptr<JumpEntry[]> jumps_;
+    u32 mode_ = 0;
+    u64 generation_seen_ = 0;
+    Insn scratch_insn_;
+};
+
+} // namespace r86

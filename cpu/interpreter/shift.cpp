@@ -1,0 +1,104 @@
+/// Hot handlers: shifts and rotates of registers by an immediate or by CL.
+#include "cpu/alu.h"
+#include "cpu/block/lower.h"
+#include "cpu/decoder/mnemonics.h"
+#include "cpu/interpreter/operands.h"
+
+namespace r86 {
+
+namespace {
+
+enum class Shift { Shl, Shr, Sar, Rol, Ror };
+
+template <Shift kind, class T>
+auto shifted(T value, unsigned count, const LazyFlags& before) {
+    if constexpr (kind == Shift::Shl)
+        return alu::shl<T>(value, count, before);
+    else if constexpr (kind == Shift::Shr)
+        return alu::shr<T>(value, count, before);
+    else if constexpr (kind == Shift::Sar)
+        return alu::sar<T>(value, count, before);
+    else if constexpr (kind == Shift::Rol)
+        return alu::rol<T>(value, count, before);
+    else
+        return alu::ror<T>(value, count, before);
+}
+
+/// Count known when the block was built, 1 to 31.
+template <Shift kind, class T, bool flags>
+struct ByImmediate {
+    static constexpr Touches touches = Touches::Nothing;
+    static constexpr unsigned size = 0, slots = 1;
+    static void run(Cpu& cpu, const Op& op) {
+        if constexpr (!flags && sizeof(T) == 4) {
+            const T value = RegA<T>::get(cpu, op);
+            const unsigned count = op.b;
+            RegA<T>::set(cpu, op,
+                         kind == Shift::Shl   ? value << count
+                         : kind == Shift::Shr ? value >> count
+                         : kind == Shift::Sar ? static_cast<T>(as_signed(value) >> count)
+                         : kind == Shift::Rol ? std::rotl(value, static_cast<int>(count))
+                                              : std::rotr(value, static_cast<int>(count)));
+        } else {
+            const auto result = shifted<kind, T>(RegA<T>::get(cpu, op), op.b, cpu.s.flags);
+            cpu.s.flags = result.flags;
+            RegA<T>::set(cpu, op, result.value);
+        }
+    }
+};
+
+template <Shift kind, class T>
+struct ByCl {
+    static constexpr Touches touches = Touches::Nothing;
+    static constexpr unsigned size = 0, slots = 1;
+    static void run(Cpu& cpu, const Op& op) {
+        const unsigned count = cpu.s.gpr[RCX] & 31;
+        const auto result = shifted<kind, T>(RegA<T>::get(cpu, op), count, cpu.s.flags);
+        cpu.s.flags = result.flags;
+        RegA<T>::set(cpu, op, result.value);
+    }
+};
+
+template <Shift kind>
+bool lower(const Insn& insn, LowerContext& context) {
+    const Operand& to = insn.op[0];
+    if (to.kind != OperandKind::Gpr || to.width == 8) return false;
+    Handler handler;
+    u8 count = 0;
+    if (insn.op[1].kind == OperandKind::Imm) {
+        count = insn.imm & 31;
+        if (count == 0) return false; // changes nothing; the generic form knows
+        if (to.width == 4)
+            handler = context.flags_dead ? &hot<ByImmediate<kind, u32, false>> : &hot<ByImmediate<kind, u32, true>>;
+        else if (to.width == 2)
+            handler = &hot<ByImmediate<kind, u16, true>>;
+        else
+            handler = &hot<ByImmediate<kind, u8, true>>;
+    } else {
+        if (to.width == 4)
+            handler = &hot<ByCl<kind, u32>>;
+        else if (to.width == 2)
+            handler = &hot<ByCl<kind, u16>>;
+        else
+            handler = &hot<ByCl<kind, u8>>;
+    }
+    Op& op = context.out.emit(handler);
+    op.a = to.width == 1 ? byte_register(to.reg, insn.rex) : to.reg;
+    op.b = count;
+    return true;
+}
+
+} // namespace
+
+bool lower_shift(const Insn& insn, LowerContext& context) {
+    switch (insn.mnemonic) {
+    case Mnemonic::shl: return lower<Shift::Shl>(insn, context);
+    case Mnemonic::shr: return lower<Shift::Shr>(insn, context);
+    case Mnemonic::sar: return lower<Shift::Sar>(insn, context);
+    case Mnemonic::rol: return lower<Shift::Rol>(insn, context);
+    case Mnemonic::ror: return lower<Shift::Ror>(insn, context);
+    default: return false;
+    }
+}
+
+} // namespace r86
