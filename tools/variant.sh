@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Builds the libraries and unit tests in another way and runs the tests.
+#   variant.sh clang|sanitizers|aarch64|mingw SOURCE_DIR BUILD_DIR
+# Exit status 77: the host lacks what it needs (ctest shows it as skipped).
+set -euo pipefail
+variant=$1
+source_dir=$2
+build=$3/variants/$variant
+packages=$3/guests/packages
+
+configure=(-S "$source_dir" -B "$build" -G Ninja -DR86_FRONTEND=OFF)
+command -v ccache >/dev/null && configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+need() { command -v "$1" >/dev/null || { echo "skipped: $1 is not installed"; exit 77; }; }
+
+emulator=()
+case $variant in
+    clang)
+        need clang++
+        configure+=(-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++) ;;
+    sanitizers)
+        configure+=(-DR86_SANITIZE=ON -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="-O1 -g1") ;;
+    aarch64)
+        need aarch64-linux-gnu-g++
+        need qemu-aarch64
+        # zlib for the target, unpacked beside the build: nothing is installed into the host.
+        "$source_dir/tools/guest/fetch_packages.sh" "$3/guests/apt" "$packages" zlib1g-dev:arm64 zlib1g:arm64 || exit 77
+        mkdir -p "$build/include"
+        ln -sfn /usr/include/catch2 "$build/include/catch2"
+        [ -d /usr/include/nlohmann ] && ln -sfn /usr/include/nlohmann "$build/include/nlohmann"
+        zlib="$packages/zlib1g-dev/usr"
+        configure+=(-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64
+            -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++
+            -DCMAKE_CXX_FLAGS="-isystem $build/include -isystem $zlib/include"
+            -DCMAKE_EXE_LINKER_FLAGS="-static -L$zlib/lib/aarch64-linux-gnu"
+            -DZLIB_LIBRARY="$zlib/lib/aarch64-linux-gnu/libz.a" -DZLIB_INCLUDE_DIR="$zlib/include")
+        emulator=(qemu-aarch64) ;;
+    mingw)
+        need x86_64-w64-mingw32-g++-posix
+        configure+=(-DCMAKE_SYSTEM_NAME=Windows -DR86_TESTS=OFF -DCMAKE_C_COMPILER=x86_64-w64-mingw32-gcc-posix
+            -DCMAKE_CXX_COMPILER=x86_64-w64-mingw32-g++-posix) ;;
+    *) echo "unknown variant $variant" >&2; exit 2 ;;
+esac
+
+cmake "${configure[@]}" >"$3/variants-$variant.log" 2>&1 || { cat "$3/variants-$variant.log"; exit 1; }
+cmake --build "$build" -j 2
+[ "$variant" = mingw ] && exit 0
+failed=0
+for program in "$build"/tests/unit_*; do
+    [ -x "$program" ] || continue
+    echo "== $variant: $(basename "$program")"
+    "${emulator[@]}" "$program" '~[host]' || failed=1
+done
+exit $failed
