@@ -1,0 +1,18 @@
+/// INT n, INT3, INTO, INT1: SDM Vol. 2, "INT n/INTO/INT3/INT1 - Call to Interrupt Procedure".
+#include "cpu/cpu.h"
+#include "cpu/semantics.h"
+
+namespace r86::exec {
+
+Fault int_(Cpu& cpu, const Insn& insn) { return cpu.deliver(static_cast<u8>(insn.imm), EventKind::Software); }
+
+Fault int3(Cpu& cpu, const Insn&) { return cpu.deliver(static_cast<u8>(Vector::BP), EventKind::SoftwareTrap); }
+
+Fault into(Cpu& cpu, const Insn&) {
+    if (!cpu.s.flags.of()) return Fault::none();
+    return cpu.deliver(static_cast<u8>(Vector::OF), EventKind::SoftwareTrap);
+}
+
+Fault icebp(Cpu& cpu, const Insn&) { return cpu.deliver(static_cast<u8>(Vector::DB), EventKind::Icebp); }
+
+} // namespace r86::exec
