@@ -16,9 +16,9 @@ constexpr u8 kFifoEnable = 1, kRcvrReset = 2, kXmitReset = 4;
 // LCR
 constexpr u8 kStb = 0x04, kPen = 0x08, kSetBreak = 0x40, kDlab = 0x80;
 // MCR
-constexpr u8 kMcrDtr = 1, kMcrRts = 2, kMcrOut1 = 4, kMcrOut2 = 8, kLoop = 0x10;
+constexpr u8 kMcrDtr = 1, kMcrRts = 2, kMcrOut1 = 4, kMcrOut2 = 8;
 // LSR
-constexpr u8 kDr = 0x01, kOe = 0x02, kPe = 0x04, kFe = 0x08, kBi = 0x10, kThre = 0x20, kTemt = 0x40, kFifoError = 0x80;
+constexpr u8 kDr = 0x01, kOe = 0x02, kFe = 0x08, kBi = 0x10, kThre = 0x20, kTemt = 0x40, kFifoError = 0x80;
 
 } // namespace
 
