@@ -7,8 +7,9 @@
 namespace r86::fpu {
 
 // x87 status word, SDM Vol. 1, 8.1.3.
-inline constexpr u16 kIE = 0x0001, kDE = 0x0002, kZE = 0x0004, kOE = 0x0008, kUE = 0x0010, kPE = 0x0020, kSF = 0x0040,
-                     kES = 0x0080, kC0 = 0x0100, kC1 = 0x0200, kC2 = 0x0400, kC3 = 0x4000, kBusy = 0x8000;
+inline constexpr u16 kIE = 0x0001, kDE = 0x0002, kZE = 0x0004, kOE = 0x0008, kUE = 0x0010, kPE = 0x0020,
+                     kStackFault = 0x0040, kES = 0x0080, kC0 = 0x0100, kC1 = 0x0200, kC2 = 0x0400, kC3 = 0x4000,
+                     kBusy = 0x8000;
 
 inline constexpr i32 kBias = 0x3FFF;
 inline constexpr u16 kTopExponent = 0x7FFF;
