@@ -1,0 +1,151 @@
+/// ATA disk: what it tells about itself (IDENTIFY DEVICE, SMART, SET FEATURES, power modes, native size).
+#include "devices/ide_ata_disk.h"
+#include "devices/ide_identify.h"
+#include <algorithm>
+
+namespace r86 {
+
+namespace {
+
+constexpr u64 kCommandNs = 40'000;
+constexpr u64 kLba28Limit = 0x0FFFFFFF;
+
+} // namespace
+
+/// ATA/ATAPI-6 8.15 and table 27; obsolete words as ATA-3 defines them, for systems of that time.
+void AtaDisk::build_identify() {
+    IdentifyPage page(buffer_);
+    const u64 lba28 = std::min(sectors_, kLba28Limit);
+    const u32 current_cylinders = std::clamp<u32>(
+        static_cast<u32>(std::min<u64>(lba28 / (disk_.heads * disk_.sectors_per_track), 65535)), 1, 65535);
+    const u32 current_capacity =
+        static_cast<u32>(std::min<u64>(u64{current_cylinders} * disk_.heads * disk_.sectors_per_track, lba28));
+    page.word(0, 0x0040); // a fixed drive
+    page.word(1, cylinders_);
+    page.word(3, kHeads);
+    page.word(4, kSectorBytes * kSectorsPerTrack);
+    page.word(5, kSectorBytes);
+    page.word(6, kSectorsPerTrack);
+    page.text(10, 10, serial_);
+    page.word(20, 3);   // dual-ported buffer with read caching
+    page.word(21, 512); // its size in sectors
+    page.word(22, 4);   // ECC bytes
+    page.text(23, 4, "1.0");
+    page.text(27, 20, "rewind86 HARDDISK");
+    page.word(47, 0x8000 | kLargestMultiple);
+    page.word(48, 1);      // 32-bit accesses to the data port
+    page.word(49, 0x0F00); // IORDY, LBA, DMA
+    page.word(50, 0x4000);
+    page.word(51, 0x0200); // PIO and DMA timing as of ATA-1
+    page.word(52, 0x0200);
+    page.word(53, 0x0007); // words 54-58, 64-70 and 88 are valid
+    page.word(54, static_cast<u16>(current_cylinders));
+    page.word(55, disk_.heads);
+    page.word(56, disk_.sectors_per_track);
+    page.dword(57, current_capacity);
+    page.word(59, disk_.multiple ? static_cast<u16>(0x0100 | disk_.multiple) : u16{0});
+    page.dword(60, static_cast<u32>(lba28));
+    page.dma_modes(disk_.dma_mode);
+    page.word(80, 0x007E); // ATA-1 to ATA/ATAPI-6
+    // Command sets: NOP, READ/WRITE BUFFER, look-ahead, write cache, power management, SMART.
+    constexpr u16 kSets = 0x7069, kSets2 = 0x7400 /* FLUSH CACHE (EXT), 48-bit addresses */;
+    page.word(82, kSets);
+    page.word(83, kSets2);
+    page.word(84, 0x4000);
+    page.word(85, static_cast<u16>((kSets & ~0x0061) | (disk_.look_ahead ? 0x40 : 0) | (disk_.write_cache ? 0x20 : 0) |
+                                   (disk_.smart_enabled ? 1 : 0)));
+    page.word(86, kSets2 & 0x3FFF);
+    page.word(87, 0x4000);
+    page.word(93, 0x6001 | (state_.device & DEV ? 0x0A00 : 0x000A)); // 80-conductor cable; device number by jumper
+    page.dword(100, static_cast<u32>(sectors_));
+    page.dword(102, static_cast<u32>(sectors_ >> 32));
+    page.seal();
+}
+
+void AtaDisk::set_features() { // 8.46
+    switch (state_.feature[0]) {
+    case 0x02: disk_.write_cache = true; break;
+    case 0x82: // from here on every write is on the medium when it ends; so is what came before
+        disk_.write_cache = false;
+        if (!image_.flush()) return abort_command();
+        break;
+    case 0x03: {
+        const u8 mode = state_.count[0];
+        if (!IdentifyPage::transfer_mode_exists(mode)) return abort_command();
+        if (mode & 0x60)
+            disk_.dma_mode = mode;
+        else
+            disk_.transfer_mode = mode;
+        break;
+    }
+    case 0x55: disk_.look_ahead = false; break;
+    case 0xAA: disk_.look_ahead = true; break;
+    case 0x66: disk_.revert_defaults = false; break;
+    case 0xCC: disk_.revert_defaults = true; break;
+    default: return abort_command();
+    }
+    finish_later(kCommandNs);
+}
+
+void AtaDisk::smart() { // 8.55
+    if (state_.lba_mid[0] != 0x4F || state_.lba_high[0] != 0xC2) return abort_command();
+    const u8 subcommand = state_.feature[0];
+    if (subcommand != 0xD8 && !disk_.smart_enabled) return abort_command();
+    switch (subcommand) {
+    case 0xD0: // READ DATA
+    case 0xD1: // READ ATTRIBUTE THRESHOLDS
+        disk_.job = Job::SmartData;
+        return begin_busy(kCommandNs);
+    case 0xD2: // ATTRIBUTE AUTOSAVE
+    case 0xD4: // EXECUTE OFF-LINE IMMEDIATE: done at once, nothing to find
+        break;
+    case 0xD8: disk_.smart_enabled = true; break;
+    case 0xD9: disk_.smart_enabled = false; break;
+    case 0xDA: break; // RETURN STATUS: 4Fh and C2h stay in the registers, no threshold exceeded
+    default: return abort_command();
+    }
+    finish_later(kCommandNs);
+}
+
+/// One attribute, Power-On Hours at its best value, in the layout that all tools read (SFF-8035i, revision 2.0).
+void AtaDisk::build_smart_data() {
+    const bool thresholds = state_.feature[0] == 0xD1;
+    buffer_.assign(kSectorBytes, 0);
+    buffer_[0] = 0x10; // revision
+    buffer_[2] = 9;    // Power-On Hours
+    if (!thresholds) {
+        buffer_[3] = 0x03;
+        buffer_[5] = buffer_[6] = 100;
+        buffer_[362] = 0x02; // off-line collection completed
+        buffer_[368] = 0x03; // SMART saves by itself
+        buffer_[370] = 0x01;
+    }
+    u8 sum = 0;
+    for (u8 byte : buffer_) sum = static_cast<u8>(sum + byte);
+    buffer_[511] = static_cast<u8>(-sum);
+}
+
+void AtaDisk::power_mode(u8 command) { // 8.14, 8.17, 8.48-8.50; 9xh are ATA-1's opcodes
+    if (command < 0xE0)
+        command = static_cast<u8>(command == 0x98 ? 0xE5 : command == 0x99 ? 0xE6 : 0xE0 + command - 0x94);
+    switch (command) {
+    case 0xE0: // STANDBY IMMEDIATE
+    case 0xE2: // STANDBY
+    case 0xE6: // SLEEP
+        if (!image_.flush()) return abort_command();
+        disk_.standby = true;
+        break;
+    case 0xE5: state_.count[0] = disk_.standby ? 0x00 : 0xFF; break; // CHECK POWER MODE
+    default: break;                                                  // IDLE (IMMEDIATE)
+    }
+    finish_later(kCommandNs);
+}
+
+void AtaDisk::read_native_max(bool extended) { // 8.33, 8.34
+    if (!(state_.device & LBA)) return abort_command();
+    disk_.extended = extended;
+    store_address(extended ? sectors_ - 1 : std::min(sectors_ - 1, kLba28Limit));
+    finish_later(kCommandNs);
+}
+
+} // namespace r86
