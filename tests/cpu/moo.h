@@ -12,7 +12,27 @@ namespace r86::vectors {
 
 /// All registers that any of the sets knows, in the order of a MOO RG32 chunk.
 enum Register : u8 {
-    Cr0, Cr3, Eax, Ebx, Ecx, Edx, Esi, Edi, Ebp, Esp, Cs, Ds, Es, Fs, Gs, Ss, Eip, Eflags, Dr6, Dr7, kRegisters
+    Cr0,
+    Cr3,
+    Eax,
+    Ebx,
+    Ecx,
+    Edx,
+    Esi,
+    Edi,
+    Ebp,
+    Esp,
+    Cs,
+    Ds,
+    Es,
+    Fs,
+    Gs,
+    Ss,
+    Eip,
+    Eflags,
+    Dr6,
+    Dr7,
+    kRegisters
 };
 const char* register_name(unsigned reg);
 
@@ -36,7 +56,7 @@ struct Vector {
 };
 
 struct File {
-    std::string cpu;  ///< "C286", "386E", "8088", ... as the file says
+    std::string cpu;   ///< "C286", "386E", "8088", ... as the file says
     bool wide = false; ///< 32-bit registers
     std::vector<Vector> tests;
 };

@@ -183,7 +183,9 @@ File load(const std::string& path) {
     try {
         if (data.size() >= 4 && std::memcmp(data.data(), "MOO ", 4) == 0) return read_moo(Reader(data));
         if (!data.empty() && data[0] == '[') return read_json(data);
-    } catch (const std::exception& error) { throw std::runtime_error(path + ": " + error.what()); }
+    } catch (const std::exception& error) {
+        throw std::runtime_error(path + ": " + error.what());
+    }
     throw std::runtime_error(path + ": neither a MOO file nor a JSON array");
 }
 

@@ -1,5 +1,5 @@
-#include "tests/cpu/vector_rules.h"
 #include "cpu/flags.h"
+#include "tests/cpu/vector_rules.h"
 
 namespace r86::vectors {
 
@@ -51,24 +51,25 @@ constexpr SkipRule kSkipRules[] = {
      [](const Subject& s) { return s.opcode >= 0x0F00 && s.opcode <= 0x0F06; }},
     {"length-limit", kI286, "an instruction of more than 10 bytes is #UD on a 286; since the 386 the limit is 15 bytes",
      [](const Subject& s) { return (s.expects(6) || s.expects(13)) && s.insn.length > 10; }},
-    {"no-coprocessor", kI286, "the x87 instruction runs on an absent coprocessor: the bus unit alone checks its operand",
+    {"no-coprocessor", kI286,
+     "the x87 instruction runs on an absent coprocessor: the bus unit alone checks its operand",
      [](const Subject& s) { return s.opcode >= 0xD8 && s.opcode <= 0xDF && s.test->exception; }},
-    {"8086-opcodes", kI8086, "0F is POP CS, 60-6F, C0, C1, C8, C9 and the odd group members are other instructions there",
+    {"8086-opcodes", kI8086,
+     "0F is POP CS, 60-6F, C0, C1, C8, C9 and the odd group members are other instructions there",
      [](const Subject& s) {
          const u32 o = s.opcode;
          const unsigned r = s.reg();
          return o == 0x0F || (o >= 0x60 && o <= 0x6F) || o == 0xC0 || o == 0xC1 || o == 0xC8 || o == 0xC9 ||
                 o == 0xF1 || (o >= 0xD8 && o <= 0xDF) || s.decoded == DecodeResult::Invalid ||
-                ((o == 0x8C || o == 0x8E) && (r >= 4 || (o == 0x8E && r == 1))) ||
-                ((o & 0xFE) == 0xD0 && r == 6) || ((o & 0xFE) == 0xD2 && r == 6);
+                ((o == 0x8C || o == 0x8E) && (r >= 4 || (o == 0x8E && r == 1))) || ((o & 0xFE) == 0xD0 && r == 6) ||
+                ((o & 0xFE) == 0xD2 && r == 6);
      }},
     {"8086-stack-pointer", kI8086, "PUSH SP stores the new value there",
-     [](const Subject& s) {
-         return s.opcode == 0x54 || (s.opcode == 0xFF && (s.modrm == 0xF4 || s.modrm == 0xFC));
-     }},
+     [](const Subject& s) { return s.opcode == 0x54 || (s.opcode == 0xFF && (s.modrm == 0xF4 || s.modrm == 0xFC)); }},
     {"8086-shift-count", kI8086, "shift counts are not cut to five bits there",
      [](const Subject& s) { return (s.opcode == 0xD2 || s.opcode == 0xD3) && shift_count(s) > 31; }},
-    {"8086-divide", kI8086, "#DE saves the address of the next instruction there, and quotients of -80H and -8000H fault",
+    {"8086-divide", kI8086,
+     "#DE saves the address of the next instruction there, and quotients of -80H and -8000H fault",
      [](const Subject& s) { return s.expects(0) || ((s.opcode == 0xF6 || s.opcode == 0xF7) && s.reg() == 7); }},
     {"8086-aam-zero", kI8086, "#DE saves the address of the next instruction there",
      [](const Subject& s) { return s.opcode == 0xD4 && s.modrm == 0; }},
