@@ -1,0 +1,271 @@
+#include "machine/machine.h"
+#include "bios/firmware.h"
+#include "core/error.h"
+#include "machine/ram_hash.h"
+#include "machine/visitors.h"
+#include <algorithm>
+
+namespace r86 {
+
+namespace {
+constexpr u64 kLeastMemory = u64{1} << 20;
+constexpr char kMagic[] = "rewind86 state 1";
+} // namespace
+
+void check_config(const MachineConfig& config) {
+    if (config.memory_bytes < kLeastMemory || config.memory_bytes > PhysicalMemory::kMaxRam)
+        throw UserError("The machine's memory must be between 1 MiB and 3584 MiB.");
+    if (config.memory_bytes % (u64{64} << 10)) throw UserError("The machine's memory must be a multiple of 64 KiB.");
+    if (config.mips < 1 || config.mips > 1000) throw UserError("The speed must be between 1 and 1000 MIPS.");
+    if (config.boot_order.find_first_not_of("acd") != std::string::npos)
+        throw UserError("The boot order takes the letters a (floppy), c (disk) and d (CD) only.");
+    if (config.disks.size() > 3) throw UserError("The machine has room for three disks beside the CD drive.");
+    if (!config.bios.empty()) check_firmware_size(config.bios.size());
+    if (!config.vgabios.empty()) check_option_rom(config.vgabios);
+}
+
+Machine::Machine(MachineConfig config) : config_((check_config(config), std::move(config))), pc_(config_, log_) {
+    media_.emplace_back(); // number 0
+    const auto keep = [this](BlockImage* image) -> u32 {
+        if (!image) return 0;
+        media_.emplace_back(std::shared_ptr<BlockImage>{}, image); // owned by the configuration
+        return static_cast<u32>(media_.size() - 1);
+    };
+    in_drives_.cdrom0 = keep(config_.cdrom.get());
+    for (usize i = 0; i < 2; ++i) in_drives_.floppy[i] = keep(config_.floppies[i].get());
+}
+
+u64 Machine::retired() const { return pc_.cpu.s.retired(); }
+
+bool Machine::handle_requests(Stop& stop) {
+    BoardRequests& requests = pc_.requests;
+    if (!requests.any()) return false;
+    const BoardRequests asked = std::exchange(requests, {});
+    if (asked.power_off)
+        end_ = {StopReason::PoweredOff, 0};
+    else if (asked.guest_exit)
+        end_ = {StopReason::GuestExit, asked.guest_exit_code};
+    else if (config_.no_reboot)
+        end_ = {StopReason::ResetEnded, 0};
+    else {
+        if (asked.reset)
+            pc_.reset(ResetKind::Hard);
+        else
+            pc_.cpu.init();
+        return false;
+    }
+    ended_ = true;
+    stop = end_;
+    return true;
+}
+
+/// HLT with interrupts disabled, or with nothing unmasked: no chip of this board can wake the processor then.
+bool Machine::halt_is_dead() const {
+    const CpuState& s = pc_.cpu.s;
+    if (!s.halted) return false;
+    const bool masked = !pc_.pic_master.initialised() || pc_.pic_master.imr() == 0xFF;
+    return !(s.eflags & kIF) || masked;
+}
+
+/// A halt's ticks pass without work.
+void Machine::skip_to(Tick tick) {
+    CpuState& s = pc_.cpu.s;
+    if (tick <= s.tick) return;
+    s.unretired += tick - s.tick;
+    s.tick = tick;
+}
+
+Stop Machine::run_until(Tick target) {
+    if (ended_) return end_;
+    Cpu& cpu = pc_.cpu;
+    Stop stop;
+    for (;;) {
+        pc_.clock.set_now(cpu.s.tick);
+        pc_.events.run_due();
+        if (handle_requests(stop)) return stop;
+        if (cpu.s.tick >= target) return {};
+        const Tick limit = std::min(target, pc_.events.next());
+        switch (cpu.run(limit)) {
+        case RunStop::Target:
+        case RunStop::Request: break;
+        case RunStop::Halted:
+            if (stop_on_dead_halt_ && halt_is_dead()) return {StopReason::DeadHalt, 0};
+            skip_to(std::min(target, pc_.events.next()));
+            break;
+        case RunStop::Shutdown:
+            pc_.clock.set_now(cpu.s.tick);
+            log_.write(LogCategory::Warning, "triple fault at tick %llu", static_cast<unsigned long long>(cpu.s.tick));
+            if (config_.no_reboot) {
+                ended_ = true;
+                end_ = {StopReason::TripleFault, 0};
+                return end_;
+            }
+            cpu.init(); // the chip set answers the shutdown cycle with INIT#
+            break;
+        }
+    }
+}
+
+BlockImage* Machine::medium(u32 number) { return number < media_.size() ? media_[number].get() : nullptr; }
+
+bool Machine::change_medium(const input::Medium& medium) {
+    u32 number = 0;
+    if (medium.image) {
+        const auto known = std::find(media_.begin(), media_.end(), medium.image);
+        number = static_cast<u32>(known - media_.begin());
+        if (known == media_.end()) media_.push_back(medium.image);
+    }
+    if (medium.drive == "cdrom0") {
+        if (medium.image)
+            pc_.cdrom->insert(*medium.image);
+        else if (!pc_.cdrom->eject())
+            return false;
+        in_drives_.cdrom0 = number;
+        return true;
+    }
+    for (unsigned n = 0; n < in_drives_.floppy.size(); ++n) {
+        if (medium.drive != "floppy" + std::to_string(n)) continue;
+        if (medium.image)
+            pc_.floppy.insert(n, *medium.image);
+        else
+            pc_.floppy.eject(n);
+        in_drives_.floppy[n] = number;
+        return true;
+    }
+    return false;
+}
+
+/// After a load: the drives refer to the media that were in them.
+void Machine::attach_media() { pc_.cdrom->attach_silently(medium(in_drives_.cdrom0)); }
+
+bool Machine::apply(const HostInput& input) {
+    pc_.clock.set_now(now());
+    pc_.events.run_due();
+    if (input_hook_) input_hook_(now(), input);
+    struct Door {
+        Machine& m;
+        bool operator()(const input::Key& key) {
+            m.pc_.keyboard.key(key.key, key.down);
+            return true;
+        }
+        bool operator()(const input::Mouse& mouse) {
+            m.pc_.mouse.move(mouse.dx, -mouse.dy, mouse.wheel, mouse.buttons);
+            return true;
+        }
+        bool operator()(const input::SerialReceive& serial) {
+            if (serial.port >= m.pc_.serial.size()) return false;
+            bool taken = true;
+            for (const u8 byte : serial.bytes) taken &= m.pc_.serial[serial.port].receive(byte);
+            return taken;
+        }
+        bool operator()(const input::ParallelReceive& parallel) {
+            m.pc_.parallel.set_input(parallel.data);
+            return true;
+        }
+        bool operator()(const input::Medium& medium) { return m.change_medium(medium); }
+        bool operator()(const input::PowerButton&) {
+            m.pc_.pm.press_power_button();
+            return true;
+        }
+        bool operator()(const input::Reset&) {
+            m.ended_ = false;
+            m.pc_.reset(ResetKind::Hard);
+            return true;
+        }
+        bool operator()(const input::Ratio& ratio) {
+            m.pc_.clock.set_ratio_mips(std::clamp<u32>(ratio.mips, 1, 1000));
+            m.pc_.events.rebase();
+            return true;
+        }
+    };
+    return std::visit(Door{*this}, input);
+}
+
+void Machine::visit(StateVisitor& visitor) {
+    visitor.begin("machine");
+    pc_.visit(visitor);
+    auto& [cdrom0, floppy] = in_drives_;
+    visitor.field("medium_cdrom0", cdrom0);
+    visitor.field("medium_floppy", floppy);
+    visitor.field("ended", ended_);
+    visitor.field("end_reason", end_.reason);
+    visitor.field("end_code", end_.code);
+    visitor.end();
+}
+
+void Machine::hash_media(Sha256& hash) {
+    const auto one = [&](BlockImage* image) {
+        if (!image) return;
+        std::vector<u8> content;
+        hash.update_u64(image->changed_clusters().size());
+        for (const u64 cluster : image->changed_clusters()) {
+            hash.update_u64(cluster);
+            if (image->read_cluster(cluster, content)) hash.update(content);
+        }
+    };
+    for (const auto& disk : config_.disks) one(disk.get());
+    for (const auto& image : media_) one(image.get());
+}
+
+std::string Machine::digest() {
+    Sha256 hash;
+    HashVisitor visitor(hash);
+    visit(visitor);
+    const RamHash ram = hash_ram(pc_.memory.ram());
+    hash.update_u64(ram.low);
+    hash.update_u64(ram.high);
+    hash_media(hash);
+    return Sha256::hex(hash.finish());
+}
+
+std::vector<u8> Machine::save() {
+    SaveVisitor visitor;
+    visitor.begin(kMagic);
+    visit(visitor);
+    visitor.bytes("ram", pc_.memory.ram());
+    for (const auto& disk : config_.disks)
+        if (disk) visitor.field("disk", *disk);
+    for (const auto& image : media_)
+        if (image) visitor.field("medium", *image);
+    visitor.end();
+    return visitor.take();
+}
+
+void Machine::load(std::span<const u8> saved) {
+    LoadVisitor visitor(saved);
+    visitor.begin(kMagic);
+    visit(visitor);
+    visitor.bytes("ram", pc_.memory.ram());
+    for (const auto& disk : config_.disks)
+        if (disk) visitor.field("disk", *disk);
+    for (const auto& image : media_)
+        if (image) visitor.field("medium", *image);
+    visitor.end();
+    attach_media();
+    pc_.loaded();
+}
+
+std::vector<u8> Machine::read_physical(u64 address, usize length) {
+    std::vector<u8> out(length, 0xFF);
+    for (usize i = 0; i < length; ++i) {
+        const PhysAddr at{address + i};
+        if (!pc_.memory.exists(at)) continue;
+        if (const u8* page = pc_.memory.page(at).read) out[i] = page[at.value & kPageMask];
+    }
+    return out;
+}
+
+bool Machine::read_linear(u64 address, usize length, std::vector<u8>& out) {
+    out.clear();
+    while (out.size() < length) {
+        const u64 at = (address + out.size()) & 0xFFFFFFFF;
+        PhysAddr physical;
+        if (!pc_.cpu.translate_for_debugger({at}, physical)) return false;
+        const usize chunk = std::min<usize>(length - out.size(), kPageSize - (at & kPageMask));
+        const auto bytes = read_physical(physical.value, chunk);
+        out.insert(out.end(), bytes.begin(), bytes.end());
+    }
+    return true;
+}
+
+} // namespace r86
