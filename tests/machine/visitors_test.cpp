@@ -9,7 +9,7 @@ namespace {
 
 struct Inner {
     std::array<u8, 4> bytes{1, 2, 3, 4};
-    std::vector<u8> varying{9, 8};
+    std::vector<u8> varying = std::vector<u8>(2, 9);
     void visit(StateVisitor& v) {
         v.field("bytes", bytes);
         v.blob("varying", varying, 16);
