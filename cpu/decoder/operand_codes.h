@@ -10,7 +10,8 @@ enum class OperandCode : u8 {
     // clang-format off
     // General register or memory by ModRM.rm
     Eb, Ew, Ed, Ev,
-    Ey,   ///< 4 bytes, 8 with REX.W
+    Ey, ///< 4 bytes, 8 with REX.W
+    Ez, ///< 2 bytes with operand size 2, else 4: MOVSXD
     RvMw, ///< operand-size register or 16-bit memory: MOV Ev,Sw; SMSW; SLDT; STR
     RdMw, ///< 32-bit register or 16-bit memory: PINSRW
     // General register by ModRM.reg
