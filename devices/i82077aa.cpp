@@ -51,7 +51,7 @@ void I82077aa::reset(ResetKind) {
     update_irq();
 }
 
-/// DOR and DSR resets keep CONFIGURE's FIFO settings if LOCK is set, and SPECIFY's in any case (3.2).
+/// DOR and DSR resets keep CONFIGURE's settings if LOCK is set, and SPECIFY's in any case (3.2).
 void I82077aa::software_reset() {
     transfer_timer_.cancel();
     for (Timer& timer : seek_timers_) timer.cancel();
@@ -81,7 +81,7 @@ void I82077aa::transfer_timer_up() {
         return;
     }
     state_.resetting = false;
-    if (state_.config & 0x10) return; // polling disabled: no interrupt (4.4 "Drive polling")
+    // POLL in CONFIGURE acts too late to keep this one away; drivers that set it still wait for the interrupt (Linux).
     state_.reset_senses = 4;
     set_interrupt(true);
 }

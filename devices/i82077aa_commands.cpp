@@ -10,7 +10,6 @@ namespace {
 constexpr u8 kVersion = 0x90;        // enhanced controller
 constexpr u8 kInvalidCommand = 0x80; // ST0 for an unknown opcode
 constexpr u8 kSeekEnd = 0x20, kEquipmentCheck = 0x10, kAbnormal = 0x40;
-constexpr u8 kPollDisabled = 0x10;
 constexpr unsigned kRecalibrateSteps = 79;
 constexpr u8 kLastTrack = 84; // where a drive's head meets its stop
 

@@ -1,0 +1,394 @@
+/// ATAPI CD-ROM through its ports.
+#include "core/memory.h"
+#include "devices/ide_atapi_cdrom.h"
+#include "devices/ide_bus_master.h"
+#include "tests/catch.h"
+#include "tests/devices/storage_bench.h"
+
+using namespace r86;
+
+namespace {
+
+constexpr u8 BSY = 0x80, DRDY = 0x40, DRQ = 0x08, ERR = 0x01;
+using Packet = std::array<u8, 12>;
+
+struct Bench {
+    VirtualTime time;
+    std::unique_ptr<BlockImage> image = numbered_image(1000, 2048, true);
+    std::unique_ptr<BlockImage> other = numbered_image(50, 2048, true);
+    PhysicalMemory memory{1 << 20, time.log};
+    IdeChannel primary, channel;
+    BusMasterIde bus_master{memory};
+    PortHandler& port = channel.command_block();
+    AtapiCdrom* cd = nullptr;
+    int irqs = 0;
+
+    explicit Bench(bool with_disc = true) {
+        bus_master.connect(primary, channel);
+        auto drive = std::make_unique<AtapiCdrom>(time.queue, "ide1.0", time.log);
+        cd = drive.get();
+        channel.attach(0, std::move(drive));
+        if (with_disc) {
+            cd->insert(*image);
+            channel.reset(ResetKind::PowerOn);
+        }
+        channel.irq().connect([this](bool level) { irqs += level; });
+    }
+    bool wait() {
+        return time.pass_until([this] { return !(channel.control_block().read8(0) & BSY); }, 1'000'000'000);
+    }
+    void send(const Packet& packet, u16 limit = 2048, bool dma = false) {
+        port.write8(6, 0xA0);
+        port.write8(1, dma ? 1 : 0);
+        port.write8(4, static_cast<u8>(limit));
+        port.write8(5, static_cast<u8>(limit >> 8));
+        port.write8(7, 0xA0);
+        REQUIRE((port.read8(7) & (DRQ | BSY)) == DRQ);
+        REQUIRE(port.read8(2) == 1); // interrupt reason: command
+        for (usize i = 0; i < 12; i += 2) port.write16(0, static_cast<u16>(packet[i] | packet[i + 1] << 8));
+    }
+    /// Runs a packet command by PIO and returns its data; `blocks` counts the DRQ blocks.
+    std::vector<u8> run(const Packet& packet, u16 limit = 2048, const std::vector<u8>& parameters = {}) {
+        send(packet, limit);
+        std::vector<u8> data;
+        blocks = 0;
+        usize sent = 0;
+        for (;;) {
+            REQUIRE(wait());
+            const u8 status = port.read8(7);
+            if (!(status & DRQ)) break;
+            const usize bytes = port.read8(4) | port.read8(5) << 8;
+            ++blocks;
+            CHECK(bytes <= std::max<usize>(limit, 2));
+            if (port.read8(2) == 2) {
+                for (usize i = 0; i < bytes; i += 2) {
+                    const u16 word = port.read16(0);
+                    data.push_back(static_cast<u8>(word));
+                    if (i + 1 < bytes) data.push_back(static_cast<u8>(word >> 8));
+                }
+            } else {
+                REQUIRE(port.read8(2) == 0);
+                for (usize i = 0; i < bytes; i += 2, sent += 2)
+                    port.write16(0, static_cast<u16>(parameters.at(sent) |
+                                                     (parameters.size() > sent + 1 ? parameters[sent + 1] << 8 : 0)));
+            }
+        }
+        CHECK(port.read8(2) == 3); // interrupt reason: status
+        failed = (port.read8(7) & ERR) != 0;
+        return data;
+    }
+    /// Sense key, ASC, ASCQ of the last command as one number.
+    u32 sense() {
+        const auto data = run({0x03, 0, 0, 0, 18});
+        REQUIRE(data.size() == 18);
+        return static_cast<u32>(data[2]) << 16 | static_cast<u32>(data[12]) << 8 | data[13];
+    }
+    int blocks = 0;
+    bool failed = false;
+};
+
+u32 be32(const std::vector<u8>& data, usize at) {
+    return static_cast<u32>(data.at(at)) << 24 | static_cast<u32>(data.at(at + 1)) << 16 |
+           static_cast<u32>(data.at(at + 2)) << 8 | data.at(at + 3);
+}
+u32 be16(const std::vector<u8>& data, usize at) { return static_cast<u32>(data.at(at) << 8 | data.at(at + 1)); }
+
+} // namespace
+
+TEST_CASE("atapi 9.12: signature, and IDENTIFY DEVICE aborts with it") {
+    Bench b;
+    for (int round = 0; round < 2; ++round) {
+        CHECK(b.port.read8(4) == 0x14);
+        CHECK(b.port.read8(5) == 0xEB);
+        CHECK(b.port.read8(2) == 1);
+        if (round == 0) CHECK((b.port.read8(7) & (BSY | DRDY)) == 0);
+        b.port.write8(4, 0);
+        b.port.write8(7, 0xEC);
+        CHECK((b.port.read8(7) & (BSY | ERR)) == ERR);
+        CHECK(b.port.read8(1) == 0x04);
+    }
+    b.port.write8(7, 0xA1);
+    REQUIRE(b.wait());
+    const u16 first = b.port.read16(0);
+    CHECK(first == 0x85C0);
+}
+
+TEST_CASE("atapi: DEVICE RESET works while busy and does not interrupt") {
+    Bench b;
+    b.send({0x00});
+    b.irqs = 0;
+    b.port.write8(7, 0x08);
+    CHECK(b.port.read8(7) == 0);
+    CHECK(b.port.read8(5) == 0xEB);
+    b.time.pass(10'000'000);
+    CHECK(b.irqs == 0);
+}
+
+TEST_CASE("atapi: INQUIRY honours the allocation length") {
+    Bench b;
+    CHECK(b.run({0x12, 0, 0, 0, 36}).size() == 36);
+    const auto data = b.run({0x12, 0, 0, 0, 5});
+    CHECK(data == std::vector<u8>{0x05, 0x80, 0x00, 0x21, 31});
+    CHECK(b.run({0x12, 0, 0, 0, 0}).empty());
+    CHECK_FALSE(b.failed);
+}
+
+TEST_CASE("atapi: READ(10) in DRQ blocks of the byte count limit") {
+    Bench b;
+    const Packet read{0x28, 0, 0, 0, 0, 100, 0, 0, 3};
+    for (u16 limit : {2048, 512, 4096, 0xFFFE, 0, 3000}) {
+        const auto data = b.run(read, limit ? limit : 0xFFFF);
+        REQUIRE(data.size() == 3 * 2048);
+        CHECK(data[0] == 100);
+        CHECK(data[2048] == 101);
+        CHECK(data[4096] == 102);
+        CHECK(data[6143] == static_cast<u8>(102 * 7 + 2047));
+        if (limit == 512) CHECK(b.blocks == 12);
+        if (limit == 4096) CHECK(b.blocks == 2);
+        if (limit == 3000) CHECK(b.blocks == 3);
+    }
+    CHECK(b.run({0xA8, 0, 0, 0, 0, 7, 0, 0, 0, 1}).at(0) == 7);
+    b.run({0x28, 0, 0, 0, 3, 0xE8, 0, 0, 1}); // sector 1000
+    CHECK(b.failed);
+    CHECK(b.port.read8(1) == 0x54);
+    CHECK(b.sense() == 0x052100);
+    CHECK(b.sense() == 0); // told once
+}
+
+TEST_CASE("atapi: READ(10) by DMA") {
+    Bench b;
+    b.memory.write(PhysAddr{0x1000}, 4, 0x10000);
+    b.memory.write(PhysAddr{0x1004}, 4, 0x80000000 | 40 * 2048 % 0x10000);
+    b.memory.write(PhysAddr{0x1000}, 4, 0x10000);
+    b.memory.write(PhysAddr{0x1004}, 4, 0);
+    b.memory.write(PhysAddr{0x1008}, 4, 0x20000);
+    b.memory.write(PhysAddr{0x100C}, 4, 0x80000000 | (40 * 2048 - 0x10000));
+    b.send({0x28, 0, 0, 0, 0, 20, 0, 0, 40}, 0, true);
+    b.bus_master.write32(12, 0x1000);
+    b.bus_master.write8(8, 0x09);
+    REQUIRE(b.time.pass_until([&] { return b.irqs == 1; }, 100'000'000));
+    CHECK((b.port.read8(7) & (BSY | DRQ | ERR)) == 0);
+    CHECK(b.port.read8(2) == 3);
+    CHECK(b.bus_master.read8(10) == 0x04);
+    for (u32 i = 0; i < 40; ++i) CHECK(b.memory.read(PhysAddr{0x10000 + i * 2048}, 4) == 20 + i);
+}
+
+TEST_CASE("atapi: media changes give NOT READY and UNIT ATTENTION in order") {
+    Bench b(false);
+    b.run({0x00});
+    CHECK(b.failed);
+    CHECK(b.port.read8(1) == 0x24);
+    CHECK(b.sense() == 0x023A01);
+    b.cd->insert(*b.image);
+    b.run({0x12, 0, 0, 0, 36}); // INQUIRY leaves the attention alone
+    CHECK_FALSE(b.failed);
+    b.run({0x25});
+    CHECK(b.failed);
+    CHECK(b.sense() == 0x062800);
+    CHECK(be32(b.run({0x25}), 0) == 999);
+    b.cd->insert(*b.other); // swapped: first nothing is there, then something new
+    b.run({0x00});
+    CHECK(b.sense() == 0x023A01);
+    b.run({0x00});
+    CHECK(b.sense() == 0x062800);
+    b.run({0x00});
+    CHECK_FALSE(b.failed);
+    CHECK(be32(b.run({0x25}), 0) == 49);
+}
+
+TEST_CASE("atapi: the door: prevent, eject request, guest eject and load") {
+    Bench b;
+    const Packet event{0x4A, 1, 0, 0, 0x10, 0, 0, 0, 8};
+    b.run({0x1E, 0, 0, 0, 1});
+    CHECK_FALSE(b.cd->eject());
+    auto data = b.run(event);
+    CHECK(data == std::vector<u8>{0, 6, 4, 0x10, 1, 2, 0, 0}); // eject request, disc present
+    CHECK(b.run(event).at(4) == 0);
+    b.run({0x1B, 0, 0, 0, 2});
+    CHECK(b.failed);
+    CHECK(b.sense() == 0x055302);
+    b.run({0x1E, 0, 0, 0, 0});
+    b.run({0x1B, 0, 0, 0, 2});
+    CHECK_FALSE(b.failed);
+    CHECK(b.cd->tray_open());
+    CHECK(b.run({0xBD, 0, 0, 0, 0, 0, 0, 0, 0, 8}).at(1) == 0x10);
+    b.run({0x00});
+    CHECK(b.sense() == 0x023A02);
+    CHECK(b.run(event).at(4) == 3);
+    b.run({0x1B, 0, 0, 0, 3});
+    CHECK_FALSE(b.cd->tray_open());
+    CHECK(b.run(event).at(4) == 2);
+    b.run({0x00});
+    CHECK(b.sense() == 0x062800);
+    CHECK(b.cd->eject());
+    CHECK(b.cd->image() == nullptr);
+    b.run({0x4A, 0, 0, 0, 0x10, 0, 0, 0, 8}); // not polled
+    CHECK(b.failed);
+}
+
+TEST_CASE("atapi: READ TOC formats 0, 1, 2 and 5, LBA and MSF") {
+    Bench b;
+    auto data = b.run({0x43, 0, 0, 0, 0, 0, 0, 0, 100});
+    REQUIRE(data.size() == 20);
+    CHECK(be16(data, 0) == 18);
+    CHECK(data[5] == 0x14);
+    CHECK(data[6] == 1);
+    CHECK(be32(data, 8) == 0);
+    CHECK(data[14] == 0xAA);
+    CHECK(be32(data, 16) == 1000);
+    data = b.run({0x43, 2, 0, 0, 0, 0, 0xAA, 0, 100});
+    REQUIRE(data.size() == 12);
+    CHECK(be32(data, 8) == (0 << 16 | 15 << 8 | 25)); // 1150 frames
+    data = b.run({0x43, 0, 1, 0, 0, 0, 0, 0, 12});
+    CHECK(be16(data, 0) == 10);
+    data = b.run({0x43, 0, 0, 0, 0, 0, 0, 0, 12, 0x40}); // the format as SFF-8020i has it
+    CHECK(be16(data, 0) == 10);
+    data = b.run({0x43, 2, 2, 0, 0, 0, 0, 1, 0});
+    CHECK(data.size() == 4 + 4 * 11);
+    CHECK(data[4 + 2 * 11 + 3] == 0xA2);
+    CHECK(b.run({0x43, 0, 5, 0, 0, 0, 0, 0, 100}).size() == 4);
+    b.run({0x43, 0, 0, 0, 0, 0, 5, 0, 100});
+    CHECK(b.failed);
+    CHECK(b.sense() == 0x052400);
+    b.run({0x43, 0, 4, 0, 0, 0, 0, 0, 100});
+    CHECK(b.failed);
+    CHECK(b.run({0x43, 0, 0, 0, 0, 0, 0, 0, 7}).size() == 7);
+}
+
+TEST_CASE("atapi: MODE SENSE pages, short and long form") {
+    Bench b;
+    for (const auto& [page, length] : {std::pair{0x01, 6}, {0x0D, 6}, {0x0E, 14}, {0x2A, 18}}) {
+        const auto data = b.run({0x5A, 0, static_cast<u8>(page), 0, 0, 0, 0, 1, 0});
+        REQUIRE(data.size() == static_cast<usize>(8 + 2 + length));
+        CHECK(be16(data, 0) == data.size() - 2);
+        CHECK(data[8] == page);
+        CHECK(data[9] == length);
+    }
+    const auto all = b.run({0x5A, 0, 0x3F, 0, 0, 0, 0, 1, 0});
+    CHECK(all.size() == 8u + 8 + 8 + 16 + 20);
+    CHECK(b.run({0x1A, 0, 0x2A, 0, 255}).size() == 4u + 20);
+    b.run({0x5A, 0, 0x05, 0, 0, 0, 0, 1, 0});
+    CHECK(b.failed);
+    b.run({0x5A, 0, 0xC1, 0, 0, 0, 0, 1, 0});
+    CHECK(b.sense() == 0x053900);
+}
+
+TEST_CASE("atapi: MODE SELECT sets the volume and refuses unknown pages") {
+    Bench b;
+    std::vector<u8> list(8 + 16, 0);
+    list[8] = 0x0E;
+    list[9] = 14;
+    list[16] = 1;
+    list[17] = 0x40;
+    b.run({0x55, 0x10, 0, 0, 0, 0, 0, 0, 24}, 10, list); // in three DRQ blocks
+    CHECK_FALSE(b.failed);
+    CHECK(b.blocks == 3);
+    CHECK(b.run({0x5A, 0, 0x0E, 0, 0, 0, 0, 1, 0}).at(8 + 9) == 0x40);
+    list[8] = 0x33;
+    b.run({0x55, 0x10, 0, 0, 0, 0, 0, 0, 24}, 2048, list);
+    CHECK(b.sense() == 0x052600);
+}
+
+TEST_CASE("atapi: READ CD parts of a sector, and by MSF") {
+    Bench b;
+    auto data = b.run({0xBE, 0, 0, 0, 0, 16, 0, 0, 2, 0xF8}, 0xFFFE);
+    REQUIRE(data.size() == 2 * 2352);
+    CHECK(data[0] == 0x00);
+    CHECK(data[1] == 0xFF);
+    CHECK(data[11] == 0x00);
+    CHECK(data[12] == 0x00); // 00:02:16
+    CHECK(data[13] == 0x02);
+    CHECK(data[14] == 0x16);
+    CHECK(data[15] == 0x01);
+    CHECK(data[16] == 16);
+    CHECK(data[2352 + 16] == 17);
+    CHECK(b.run({0xBE, 0, 0, 0, 0, 16, 0, 0, 1, 0x10}).size() == 2048);
+    CHECK(b.run({0xBE, 0, 0, 0, 0, 16, 0, 0, 1, 0}).empty());
+    CHECK_FALSE(b.failed);
+    data = b.run({0xB9, 0, 0, 0, 2, 10, 0, 2, 11, 0x10});
+    CHECK(data.at(0) == 10);
+    b.run({0xBE, 4, 0, 0, 0, 16, 0, 0, 1, 0x10}); // audio expected
+    CHECK(b.sense() == 0x056400);
+}
+
+TEST_CASE("atapi: GET CONFIGURATION with a short allocation length, and by feature") {
+    Bench b;
+    const auto head = b.run({0x46, 0, 0, 0, 0, 0, 0, 0, 8});
+    REQUIRE(head.size() == 8);
+    CHECK(be16(head, 6) == 0x0008);
+    const auto all = b.run({0x46, 0, 0, 0, 0, 0, 0, 1, 0});
+    CHECK(all.size() == be32(all, 0) + 4);
+    CHECK(be32(all, 0) == be32(head, 0));
+    const auto one = b.run({0x46, 2, 0, 0x1E, 0, 0, 0, 1, 0});
+    REQUIRE(one.size() == 16);
+    CHECK(be16(one, 8) == 0x001E);
+    CHECK((one[10] & 1));
+}
+
+TEST_CASE("atapi: the smaller commands of Windows and ReactOS") {
+    Bench b;
+    CHECK(b.run({0x51, 0, 0, 0, 0, 0, 0, 0, 34}).at(2) == 0x0E);
+    CHECK(be32(b.run({0x52, 1, 0, 0, 0, 1, 0, 0, 36}), 24) == 1000);
+    auto data = b.run({0xAC, 0x10, 0, 0, 0, 0, 0, 0, 0, 1, 0});
+    CHECK(data.size() == 24);
+    CHECK(be32(data, 0) == 20);
+    data = b.run({0x42, 2, 0x40, 1, 0, 0, 0, 0, 16});
+    CHECK(data.size() == 16);
+    CHECK(data[1] == 0x15);
+    b.run({0x2B, 0, 0, 0, 0, 50});
+    CHECK_FALSE(b.failed);
+    b.run({0xBB});
+    CHECK_FALSE(b.failed);
+    b.run({0x45, 0, 0, 0, 0, 0, 0, 0, 10}); // play on a data track
+    CHECK(b.sense() == 0x056400);
+    b.run({0x45});
+    CHECK_FALSE(b.failed);
+    b.run({0xFE});
+    CHECK(b.sense() == 0x052000);
+    b.run({0xAD, 0, 0, 0, 0, 0, 0, 0, 0, 0}); // no DVD
+    CHECK(b.sense() == 0x053002);
+}
+
+TEST_CASE("atapi: saved in the middle of a DRQ block, restored to the same bytes") {
+    Bench a, b;
+    a.send({0x28, 0, 0, 0, 0, 100, 0, 0, 2}, 512);
+    REQUIRE(a.wait());
+    for (int i = 0; i < 10; ++i) a.port.read16(0);
+    SavedState channel = save(a.channel), queue = save(a.time.queue);
+    b.time.clock.set_now(a.time.clock.now());
+    load(b.channel, channel);
+    load(b.time.queue, queue);
+    b.cd->attach_silently(b.image.get());
+    CHECK(save(b.channel).items == channel.items);
+    for (int i = 10; i < 2048; ++i) {
+        if (i % 256 == 0) {
+            REQUIRE(a.wait());
+            REQUIRE(b.wait());
+        }
+        REQUIRE(a.port.read16(0) == b.port.read16(0));
+    }
+    REQUIRE(b.wait());
+    CHECK(b.port.read8(2) == 3);
+}
+
+TEST_CASE("atapi: random packets neither crash nor hang") {
+    Bench b;
+    u32 seed = 7;
+    const auto random = [&] { return seed = seed * 1664525 + 1013904223, seed >> 9; };
+    for (int i = 0; i < 3000; ++i) {
+        Packet packet;
+        for (u8& byte : packet) byte = static_cast<u8>(random() & ((random() & 1) ? 0xFF : 0x03));
+        static constexpr u8 kKnown[] = {0x03, 0x12, 0x15, 0x1A, 0x28, 0x42, 0x43, 0x46, 0x4A, 0x51,
+                                        0x52, 0x55, 0x5A, 0xA8, 0xAC, 0xAD, 0xB6, 0xB9, 0xBD, 0xBE};
+        packet[0] = kKnown[random() % sizeof kKnown];
+        b.send(packet, static_cast<u16>(random()), random() & 1);
+        for (int step = 0; step < 40; ++step) {
+            b.time.pass(20'000);
+            (random() & 1) ? b.port.write32(0, random()) : void(b.port.read32(0));
+        }
+        if (random() % 50 == 0) b.cd->insert(*b.image);
+        b.channel.control_block().write8(0, 4);
+        b.channel.control_block().write8(0, 0);
+    }
+    CHECK(b.port.read8(5) == 0xEB);
+}
