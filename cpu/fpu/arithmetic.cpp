@@ -30,7 +30,7 @@ Float80 add(FpuContext& c, Float80 a, Float80 b, bool negate_b) {
     if (cb == Class::Infinity) return infinity80(sign_b);
     const bool zero_sign = sign_a == sign_b ? sign_a : c.rounding() == Rounding::Down;
     if (ca == Class::Zero && cb == Class::Zero) return zero80(zero_sign);
-    const Finite x = normalize(a), y = normalize(b);
+    const Finite x = ca == Class::Zero ? Finite{} : normalize(a), y = cb == Class::Zero ? Finite{} : normalize(b);
     if (ca == Class::Zero) return pack(c, {sign_b, y.exponent, y.significand, 0});
     if (cb == Class::Zero) return pack(c, {sign_a, x.exponent, x.significand, 0});
     const Unrounded sum = add_significands(sign_a, x.exponent, x.significand, sign_b, y.exponent, y.significand);

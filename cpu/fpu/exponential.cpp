@@ -63,8 +63,8 @@ Float80 exp2_minus_1(FpuContext& c, Float80 x) {
     const u128 power = kExp2Table[32 + (negative ? -index : index)].value();
     i128 part = 0;
     if (e.m != 0) part = static_cast<i128>(fixed(multiply(normalize_wide(power, 1), e), 126));
-    const i128 one = static_cast<i128>(1) << 126;
-    const i128 sum = static_cast<i128>(power) - one + (r_negative ? -part : part);
+    const u128 one = static_cast<u128>(1) << 126;
+    const i128 sum = static_cast<i128>(power - one) + (r_negative ? -part : part);
     return finish(c, sum < 0, normalize_wide(static_cast<u128>(sum < 0 ? -sum : sum), 1));
 }
 

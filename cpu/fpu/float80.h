@@ -83,8 +83,8 @@ struct FpuContext {
 
 /// A finite nonzero operand with the denormals normalized (exponent 0 and below).
 struct Finite {
-    i32 exponent;
-    u64 significand;
+    i32 exponent = 0;
+    u64 significand = 0;
 };
 constexpr Finite normalize(Float80 v) {
     const i32 exponent = exponent_of(v);

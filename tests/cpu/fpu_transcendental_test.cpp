@@ -64,12 +64,13 @@ void random_operands(Random& random, unsigned n, Float80& a, Float80& b) {
         const i32 exponent = low + static_cast<i32>(random.below(static_cast<u32>(high - low + 1)));
         return fpu::make_float80(sign && (random.next() & 1), fpu::kBias + exponent, significand);
     };
+    const bool near_low = random.next() & 1, near_high = random.next() & 1; // one after the other: the digest counts
     switch (n) {
     case 0:
     case 1:
     case 2: a = random.below(2) ? value(-8, 6, true) : value(random.below(2) ? -80 : -16300, 62, true); break;
     case 3:
-        a = value(random.below(2) ? -8 : -8000, random.below(2) ? 8 : 8000, true);
+        a = value(near_low ? -8 : -8000, near_high ? 8 : 8000, true);
         b = a;
         b.sign_exponent = static_cast<u16>(b.sign_exponent + random.below(20) - 10);
         b.significand = random.next() | fpu::kIntegerBit;
@@ -78,7 +79,7 @@ void random_operands(Random& random, unsigned n, Float80& a, Float80& b) {
         break;
     case 4: a = value(random.below(2) ? -8 : -16000, -1, true); break;
     case 5:
-        a = value(random.below(2) ? -2 : -16000, random.below(2) ? 2 : 16000, false);
+        a = value(near_low ? -2 : -16000, near_high ? 2 : 16000, false);
         if (random.below(4) == 0) a = {fpu::kIntegerBit | (random.next() >> (1 + random.below(63))), 0x3FFF};
         if (random.below(4) == 0)
             a = {~u64{0} << 1 | 1, 0x3FFE}, a.significand -= random.next() >> (1 + random.below(63));
@@ -109,7 +110,7 @@ TEST_CASE("transcendental: the same bits on every host", "[fpu]") {
             mix(r.sign_exponent | u64{c.flags} << 16);
         }
     }
-    CHECK(digest == 0xB508271FCB266744);
+    CHECK(digest == 0x4FD3D37952DED772);
 }
 
 TEST_CASE("transcendental: C2 from 2^63 on", "[fpu]") {
