@@ -89,8 +89,18 @@ constexpr FlagRule kFlagRules[] = {
      }},
 };
 
+constexpr RegisterRule kRegisterRules[] = {
+    {"string-fault", kI286, 1u << Esi | 1u << Edi | 1u << Ecx,
+     "SI, DI and CX have advanced already when a 286 reports the fault of a string instruction; a 386 restarts it",
+     [](const Subject& s) {
+         const u32 o = s.opcode;
+         return s.expects(13) && ((o >= 0x6C && o <= 0x6F) || (o >= 0xA4 && o <= 0xAF && o != 0xA8 && o != 0xA9));
+     }},
+};
+
 } // namespace
 
+std::span<const RegisterRule> register_rules() { return kRegisterRules; }
 std::span<const SkipRule> skip_rules() { return kSkipRules; }
 std::span<const FlagRule> flag_rules() { return kFlagRules; }
 

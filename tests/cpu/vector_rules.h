@@ -46,4 +46,14 @@ struct FlagRule {
 };
 std::span<const FlagRule> flag_rules();
 
+/// Registers that are not compared: bits by Register.
+struct RegisterRule {
+    const char* name;
+    u8 families;
+    u32 registers;
+    const char* reason;
+    bool (*matches)(const Subject&);
+};
+std::span<const RegisterRule> register_rules();
+
 } // namespace r86::vectors
