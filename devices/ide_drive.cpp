@@ -172,6 +172,7 @@ void IdeDrive::write_data(u32 value, unsigned size) {
 void IdeDrive::finish_buffer() {
     state_.phase = Phase::Idle;
     state_.status = DRDY | DSC;
+    ++activity_;
     buffer_done();
 }
 

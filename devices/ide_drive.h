@@ -62,7 +62,7 @@ public:
     void visit(StateVisitor& visitor);
     virtual bool is_packet_device() const = 0;
 
-    /// Commands finished since power-on, for an activity light; not state.
+    /// Rises with every block moved and command finished, for an activity light; not state.
     u64 activity() const { return activity_; }
 
 protected:
