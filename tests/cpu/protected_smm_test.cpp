@@ -1,0 +1,117 @@
+/// System-management mode: SDM Vol. 3, chapter 34.
+#include "tests/cpu/cpu_fixture.h"
+
+using namespace r86;
+using namespace r86::test;
+
+TEST_CASE("SMM entry: save map, register state, SMIACT#") {
+    CpuFixture f;
+    std::vector<bool> smiact;
+    f.cpu.hooks.smm_changed = [&](bool on) { smiact.push_back(on); };
+    f.protected_mode(3);
+    f.enable_paging();
+    f.s.gpr[RAX] = 0xAAAAAAAA;
+    f.s.gpr[RDI] = 0xD1D1D1D1;
+    f.s.eflags |= kIF;
+    f.s.flags.set(kCF);
+    f.cpu.enter_smm();
+    CHECK(smiact == std::vector<bool>{true});
+    const u32 map = 0x30000 + 0x8000;
+    CHECK(f.peek32(map + 0x7EFC) == 0x20000); // revision
+    CHECK(f.peek32(map + 0x7EF8) == 0x30000); // SMBASE
+    CHECK(f.peek32(map + 0x7FD0) == 0xAAAAAAAA);
+    CHECK(f.peek32(map + 0x7FEC) == 0xD1D1D1D1);
+    CHECK(f.peek32(map + 0x7FE0) == CpuFixture::stack_top(3));
+    CHECK(f.peek32(map + 0x7FF0) == kCodeBase);
+    CHECK(f.peek32(map + 0x7FF4) == (2 | kIF | kCF));
+    CHECK(f.peek32(map + 0x7FF8) == kPageTables);
+    CHECK(f.peek32(map + 0x7FAC) == CpuFixture::code(3));
+    CHECK(f.peek16(map + 0x7F02) == 0);
+    CHECK(f.eip() == 0x8000);
+    CHECK(f.s.seg[CS].selector == 0x3000);
+    CHECK(f.s.seg[CS].base == 0x30000);
+    CHECK(f.s.seg[DS].limit == 0xFFFFFFFF);
+    CHECK(!f.cpu.code32());
+    CHECK(!(f.s.cr0 & (kCR0_PE | kCR0_PG)));
+    CHECK(f.s.cr4 == 0);
+    CHECK(f.cpu.eflags() == 2);
+    CHECK(f.s.dr[7] == 0x400);
+    CHECK(f.s.nmi_blocked);
+    CHECK(f.cpu.cpl() == 0);
+
+    SECTION("RSM brings everything back") {
+        f.poke32(map + 0x7FD0, 0x12345678); // the handler may change saved registers
+        REQUIRE(f.execute(exec::rsm) == Fault::none());
+        CHECK(smiact == std::vector<bool>{true, false});
+        CHECK(f.s.gpr[RAX] == 0x12345678);
+        CHECK(f.eip() == kCodeBase);
+        CHECK(f.cpu.cpl() == 3);
+        CHECK(f.s.seg[CS].selector == CpuFixture::code(3));
+        CHECK(f.s.seg[CS].limit == 0xFFFFFFFF);
+        CHECK(f.s.seg[FS].null);
+        CHECK(!f.s.seg[DS].null);
+        CHECK((f.s.cr0 & kCR0_PG));
+        CHECK(f.cpu.eflags() == (2 | kIF | kCF));
+        CHECK(f.s.tr.base == kTss);
+        CHECK(f.s.idtr.base == kIdt);
+        CHECK(!f.s.nmi_blocked);
+        CHECK(!f.s.smm);
+    }
+    SECTION("SMBASE moves with RSM") {
+        f.poke32(map + 0x7EF8, 0x100000);
+        REQUIRE(f.execute(exec::rsm) == Fault::none());
+        CHECK(f.s.smbase == 0x100000);
+        f.cpu.enter_smm();
+        CHECK(f.s.seg[CS].base == 0x100000);
+        CHECK(f.peek32(0x10FEF8) == 0x100000);
+    }
+    SECTION("illegal control registers shut down") {
+        f.poke32(map + 0x7FFC, kCR0_PG);
+        CHECK(f.execute(exec::rsm).silent);
+        CHECK(f.s.shutdown);
+    }
+}
+
+TEST_CASE("SMI during HLT: the auto-halt field decides") {
+    CpuFixture f;
+    f.protected_mode(0);
+    f.s.halted = true;
+    f.cpu.enter_smm();
+    CHECK(!f.s.halted);
+    CHECK(f.peek16(0x3FF02) == 1);
+    REQUIRE(f.execute(exec::rsm) == Fault::none());
+    CHECK(f.s.halted);
+    f.cpu.enter_smm();
+    f.poke16(0x3FF02, 0);
+    REQUIRE(f.execute(exec::rsm) == Fault::none());
+    CHECK(!f.s.halted);
+}
+
+TEST_CASE("an SMI that arrives in an NMI handler leaves NMIs blocked") {
+    CpuFixture f;
+    f.protected_mode(0);
+    f.s.nmi_blocked = true;
+    f.cpu.enter_smm();
+    REQUIRE(f.execute(exec::rsm) == Fault::none());
+    CHECK(f.s.nmi_blocked);
+}
+
+TEST_CASE("RSM outside SMM is #UD") {
+    CpuFixture f;
+    f.protected_mode(0);
+    CHECK(f.execute(exec::rsm) == Fault::ud());
+}
+
+TEST_CASE("a handler runs from SMBASE + 8000h and returns") {
+    CpuFixture f;
+    f.protected_mode(3);
+    f.poke_code(kCodeBase, {0x90, 0x90, 0x90});
+    f.poke_code(0x38000, {0x66, 0xB8, 0x78, 0x56, 0x34, 0x12, 0x0F, 0xAA}); // mov eax, 12345678h; rsm
+    f.cpu.raise_smi();
+    f.step(3);
+    CHECK(!f.s.smm);
+    CHECK(f.eip() == kCodeBase);
+    CHECK(f.s.gpr[RAX] == 0); // from the map
+    f.step(1);
+    CHECK(f.eip() == kCodeBase + 1);
+}
