@@ -37,13 +37,14 @@ bool pairs(FaultClass first, FaultClass second) {
 void Cpu::raise(Fault fault) {
     s.debug_pending = 0; // of the instruction that did not complete
     // Each turn but the last makes the pair graver; a benign fault cannot come out of a delivery twice in a row.
+    if (fault.is(Vector::PF)) s.cr2 = page_fault_address;
     for (unsigned turn = 0; fault && !fault.silent; ++turn) {
-        if (fault.is(Vector::PF)) s.cr2 = page_fault_address;
         if (log.enabled(LogCategory::Cpu))
             log.write(LogCategory::Cpu, "exception %u error %X at %04X:%08X cr2 %08X", fault.vector, fault.error,
                       s.seg[CS].selector, static_cast<u32>(s.rip), static_cast<u32>(s.cr2));
         Fault nested = deliver(fault.vector, EventKind::Exception, fault.has_error, fault.error);
         if (!nested) return;
+        if (nested.is(Vector::PF)) s.cr2 = page_fault_address; // also when the two become a double fault
         const bool pair = pairs(class_of(fault.vector), class_of(nested.vector));
         if ((pair && fault.is(Vector::DF)) || turn == 8) {
             s.shutdown = true; // triple fault

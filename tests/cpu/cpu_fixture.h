@@ -23,7 +23,7 @@ inline std::ostream& operator<<(std::ostream& out, const Fault& fault) {
 namespace test {
 
 // Where the fixture puts things. Everything else is free.
-inline constexpr u32 kGdt = 0x1000, kLdt = 0x2000, kIdt = 0x3000, kTss = 0x4000, kTss2 = 0x5000, kStacks = 0x20000,
+inline constexpr u32 kGdt = 0x1000, kLdtTable = 0x2000, kIdt = 0x3000, kTss = 0x4000, kTss2 = 0x5000, kStacks = 0x20000,
                      kCodeBase = 0x40000, kPageTables = 0x80000;
 
 // Access bytes.
@@ -60,7 +60,7 @@ public:
     // ---- descriptors --------------------------------------------------------------------------------------------
     /// In the GDT or, for a selector with TI set, in the LDT.
     void descriptor(u16 selector, u32 base, u32 limit, u8 access, u8 flags = 0) {
-        const u32 at = (selector & 4 ? kLdt : kGdt) + (selector & 0xFFF8u);
+        const u32 at = (selector & 4 ? kLdtTable : kGdt) + (selector & 0xFFF8u);
         poke32(at, (limit & 0xFFFF) | base << 16);
         poke32(at + 4,
                (base >> 16 & 0xFF) | u32{access} << 8 | (limit & 0xF0000) | u32{flags} << 20 | (base & 0xFF000000));
@@ -75,7 +75,7 @@ public:
     void idt_gate(u8 vector, u8 type, u8 dpl, u16 selector, u32 offset, bool present = true) {
         gate_at(kIdt + vector * 8u, type, dpl, selector, offset, 0, present);
     }
-    u8 access_byte(u16 selector) { return peek8((selector & 4 ? kLdt : kGdt) + (selector & 0xFFF8u) + 5); }
+    u8 access_byte(u16 selector) { return peek8((selector & 4 ? kLdtTable : kGdt) + (selector & 0xFFF8u) + 5); }
 
     // ---- modes --------------------------------------------------------------------------------------------------
     // Selectors of the standard GDT. Code and data of each ring are flat, 32-bit; ring n is at 08h + 10h * n.
@@ -92,13 +92,14 @@ public:
         }
         descriptor(kTssSelector, kTss, 0x2FFF - 0x2000, 0x8B);
         descriptor(kTss2Selector, kTss2, 0x67, 0x89);
-        descriptor(kLdtSelector, kLdt, 0xFFF, 0x82);
+        descriptor(kLdtSelector, kLdtTable, 0xFFF, 0x82);
         s.gdtr = {kGdt, 0xFFF};
         s.idtr = {kIdt, 0x7FF};
         for (u8 ring = 0; ring < 3; ++ring) {
             poke32(kTss + 4 + 8u * ring, stack_top(ring));
             poke16(kTss + 8 + 8u * ring, data(ring));
         }
+        poke16(kTss + 0x60, kLdtSelector);
         poke16(kTss + 0x66, 0x200); // I/O map; the redirection bitmap lies below it
         poke8(kTss + 0x200 + 0x2000 / 8 - 1, 0xFF);
         for (unsigned v = 0; v < 32; ++v) idt_gate(static_cast<u8>(v), kInterruptGate32, 0, code(0), handler(v));
@@ -107,7 +108,7 @@ public:
     static u32 handler(unsigned vector) { return kCodeBase + 0x8000 + vector * 16; }
 
     Segment loaded(u16 selector) {
-        const u32 at = (selector & 4 ? kLdt : kGdt) + (selector & 0xFFF8u);
+        const u32 at = (selector & 4 ? kLdtTable : kGdt) + (selector & 0xFFF8u);
         return Descriptor{peek32(at), peek32(at + 4)}.segment(selector);
     }
     /// Protected mode without paging at the given ring, flat, EIP at kCodeBase, ESP at the top of the ring's stack.

@@ -208,20 +208,25 @@ TEST_CASE("fault pairs: SDM Vol. 3, table 6-5") {
         f.cpu.raise(Fault::pf(0));
         CHECK(f.eip() == CpuFixture::handler(8));
     }
-    SECTION("contributory then page fault: the page fault") {
+    SECTION("contributory then page fault: the page fault; two page faults: double fault") {
         f.enable_paging();
-        f.descriptor(kSel, 0, 0xFFFFF, kCode0 & 0xFE, kBig | kGranular);
-        // The gate of #GP lies in a page of its own that is absent.
-        f.s.idtr.base = 0x6FF8 - 13 * 8 + 8;
-        for (unsigned i = 0; i < 0x200; i += 4) f.poke32(0x6F00 + i, f.peek32(kIdt + ((i - 0x98) & 0x1FF)));
-        f.s.idtr.base = 0x6F98;
+        // The gates of vector 13 and up lie in a page that is absent.
+        f.s.idtr.base = 0x7000 - 13 * 8;
         for (unsigned v = 0; v < 32; ++v)
-            f.gate_at(0x6F98 + v * 8, kInterruptGate32, 0, CpuFixture::code(0), CpuFixture::handler(v));
-        f.page(0x7000, 0); // vectors 13 and up
+            f.gate_at(0x7000 - 13 * 8 + v * 8, kInterruptGate32, 0, CpuFixture::code(0), CpuFixture::handler(v));
+        f.page(0x7000, 0);
         f.cpu.raise(Fault::gp(0));
-        // #PF (14) lies in the absent page too: page fault during a page fault is a double fault.
         CHECK(f.eip() == CpuFixture::handler(8));
-        CHECK(f.s.cr2 == 0x6F98 + 14 * 8);
+        CHECK(f.s.cr2 == 0x7008);
+        // The inner stack's page is absent only for #GP's handler: #PF alone arrives.
+        f.protected_mode(3);
+        f.descriptor(kSel, 0, 0xFFFFF, kConforming0, kBig | kGranular);
+        f.idt_gate(14, kInterruptGate32, 0, kSel, 0x41000);
+        f.page(CpuFixture::stack_top(0) - 1, 0);
+        f.cpu.raise(Fault::gp(0));
+        CHECK(f.eip() == 0x41000);
+        CHECK(f.stack32(0) == 2);
+        CHECK(f.s.cr2 == CpuFixture::stack_top(0) - 24);
     }
     SECTION("a fault during the double fault: shutdown") {
         absent(Vector::GP);

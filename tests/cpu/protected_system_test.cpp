@@ -69,7 +69,7 @@ TEST_CASE("CR0: illegal combinations and fixed bits") {
     f.protected_mode(0);
     CHECK(mov_to_cr(f, 0, kCR0_PG) == Fault::gp(0));
     CHECK(mov_to_cr(f, 0, kCR0_PE | kCR0_NW) == Fault::gp(0));
-    REQUIRE(mov_to_cr(f, 0, 0x1FFAFFC0 | kCR0_PE) == Fault::none());
+    REQUIRE(mov_to_cr(f, 0, 0x1FFEFFC0 | kCR0_PE) == Fault::none());
     CHECK(f.s.cr0 == (kCR0_PE | kCR0_ET | kCR0_AM)); // reserved bits are ignored, ET is one
     CHECK(mov_to_cr(f, 1, 0) == Fault::ud());
     CHECK(mov_to_cr(f, 5, 0) == Fault::ud());
