@@ -71,6 +71,7 @@ CpuModel make(std::string name, std::string description, std::string brand, u32 
     model.signature = signature;
     model.max_leaf = max_leaf;
     for (Feature feature : features) model.set(feature);
+    if (model.has(Feature::PAE)) model.physical_bits = 36; // the P6 family's address bus
     return model;
 }
 

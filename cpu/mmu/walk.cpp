@@ -54,11 +54,13 @@ Fault Mmu::walk_legacy(u64 linear, Access access, bool user, Walk& out) {
     u32 leaf = pde;
     u64 rights = pde;
     if (large) {
-        // PSE-36 (bits 13-20 as address bits 32-39): addresses above 4 GiB are out of our physical width, so with a
-        // 32-bit MAXPHYADDR bits 13-21 are reserved (SDM Vol. 3, table 4-4).
-        if (pde & 0x003FE000) return page_fault(linear, access, user, true, true);
+        // PSE-36: bits 13 and up are address bits 32 and up, as many as the model has; the rest up to bit 21 is
+        // reserved (SDM Vol. 3, table 4-4).
+        const unsigned more = cpu_.model.has(Feature::PSE36) ? cpu_.model.physical_bits - 32u : 0;
+        const u32 high_bits = ((u32{1} << more) - 1) << 13;
+        if (pde & 0x003FE000 & ~high_bits) return page_fault(linear, access, user, true, true);
         out.large = true;
-        out.physical = (pde & 0xFFC00000u) | (linear & 0x3FFFFF);
+        out.physical = u64{pde & high_bits} << 19 | (pde & 0xFFC00000u) | (linear & 0x3FFFFF);
     } else {
         leaf_at = a20((pde & 0xFFFFF000u) + ((linear >> 12) & 0x3FF) * 4);
         leaf = static_cast<u32>(memory.read({leaf_at}, 4));
