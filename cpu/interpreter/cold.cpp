@@ -33,26 +33,33 @@ const Op* following(const Block& block, const Op* op) {
 
 } // namespace
 
-void run_generic(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64 scratch) {
-    CpuState& s = cpu->s;
-    const Block& block = *cpu->run_state.block;
+// A function that ends in a tail call may not have a local whose address was taken: the compiler would have to keep its
+// frame alive and turn the tail call into a call. So what needs locals stands in functions of its own.
+
+/// One instruction in its generic form. The operation to go on with; nullptr: leave.
+[[gnu::noinline]] static const Op* step_generic(Cpu& cpu, const Op* op, i64 budget, u64 eip) {
+    CpuState& s = cpu.s;
+    const Block& block = *cpu.run_state.block;
     const OpPlace place = block.place(op);
-    synchronise(*cpu, place, budget, eip);
-    Interpreter& interpreter = cpu->interpreter();
-    const Insn& insn = interpreter.insn_at(block, place);
+    synchronise(cpu, place, budget, eip);
+    const Insn& insn = cpu.interpreter().insn_at(block, place);
     const OpcodeRow& what = row(insn.row);
     s.next_rip = (s.rip + insn.length) & 0xFFFFFFFF;
     const u64 fall_through = s.next_rip;
-    if (Fault fault = what.semantic(*cpu, insn)) [[unlikely]] {
-        cpu->raise(fault);
+    if (Fault fault = what.semantic(cpu, insn)) [[unlikely]] {
+        cpu.raise(fault);
         ++s.tick;
         ++s.unretired;
-        return leave(cpu);
+        return nullptr;
     }
     ++s.tick;
     s.rip = s.next_rip;
-    if (s.rip != fall_through || what.ends_block() || must_leave(*cpu)) return leave(cpu);
-    const Op* next = following(block, op);
+    if (s.rip != fall_through || what.ends_block() || must_leave(cpu)) return nullptr;
+    return following(block, op);
+}
+
+void run_generic(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64 scratch) {
+    const Op* next = step_generic(*cpu, op, budget, eip);
     if (!next) return leave(cpu);
     return go(cpu, next, budget, cpu->mmu().table, eip, scratch);
 }
