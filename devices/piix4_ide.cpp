@@ -7,7 +7,6 @@ Piix4Ide::Piix4Ide(PortHandler& bus_master) : PciFunction({0x8086, 0x7010, 0x01,
     power_on_value(pci_register::kStatus, 2, 0x0280);
     writable(pci_register::kInterruptLine, 1, 0);
     add_port_bar(4, 16, bus_master);
-    writable(0x20, 4, 0x0000FFF0); // BMIBA has 16 address bits
     writable(0x40, 4, 0xF3FFF3FF); // IDETIM of both channels
     writable(0x44, 1, 0xFF);       // SIDETIM
 }
