@@ -42,7 +42,7 @@ struct Not {
 
 struct NoMemory {
     static constexpr Touches touches = Touches::Nothing;
-    static constexpr unsigned size = 0, slots = 1;
+    static constexpr unsigned slots = 1;
 };
 
 template <class T>

@@ -257,9 +257,15 @@ void Interpreter::execute(const Insn& insn) {
     }
     ++s.tick;
     s.rip = s.next_rip;
-    // RF lives for one instruction (SDM Vol. 3, 17.3.1.1), unless that instruction just loaded it.
-    if (rf_before && insn.mnemonic != Mnemonic::iret) s.eflags &= ~kRF;
-    if (trap_flag && !s.halted) s.debug_pending |= u32{1} << 14; // DR6.BS
+    // RF lives for one instruction (SDM Vol. 3, 17.3.1.1), unless that instruction just loaded it: IRET, or a switch to
+    // a task whose image holds it.
+    const bool loads_flags =
+        insn.mnemonic == Mnemonic::iret || insn.mnemonic == Mnemonic::jmp_far || insn.mnemonic == Mnemonic::call_far;
+    if (rf_before && !loads_flags) s.eflags &= ~kRF;
+    // A delivered software interrupt has cleared TF, and with it this trap (SDM Vol. 3, 17.3.1.4).
+    const bool interrupt = insn.mnemonic == Mnemonic::int_ || insn.mnemonic == Mnemonic::int3 ||
+                           insn.mnemonic == Mnemonic::into || insn.mnemonic == Mnemonic::icebp;
+    if (trap_flag && !interrupt) s.debug_pending |= kDR6_BS;
 }
 
 void Interpreter::step_one() {

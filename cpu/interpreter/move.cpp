@@ -11,7 +11,7 @@ namespace {
 
 struct NoMemory {
     static constexpr Touches touches = Touches::Nothing;
-    static constexpr unsigned size = 0, slots = 1;
+    static constexpr unsigned slots = 1;
 };
 
 template <class Destination, class Source>
@@ -109,7 +109,7 @@ struct LoadString {
         linear = gpr32(cpu, RSI);
         const u8* host = hot_address<T, false>(tlb, linear);
         if (!host) return false;
-        const u32 step = cpu.s.eflags & kDF ? 0u - sizeof(T) : sizeof(T);
+        const u32 step = cpu.s.eflags & kDF ? 0u - static_cast<u32>(sizeof(T)) : static_cast<u32>(sizeof(T));
         RegA<T>::set(cpu, op, load_host<T>(host)); // `a` is 0: AL, AX or EAX
         cpu.s.gpr[RSI] = static_cast<u32>(cpu.s.gpr[RSI] + step);
         return true;
@@ -123,7 +123,7 @@ struct StoreString {
         linear = gpr32(cpu, RDI);
         u8* host = hot_address<T, true>(tlb, linear);
         if (!host) return false;
-        const u32 step = cpu.s.eflags & kDF ? 0u - sizeof(T) : sizeof(T);
+        const u32 step = cpu.s.eflags & kDF ? 0u - static_cast<u32>(sizeof(T)) : static_cast<u32>(sizeof(T));
         store_host<T>(host, static_cast<T>(cpu.s.gpr[RAX]));
         cpu.s.gpr[RDI] = static_cast<u32>(cpu.s.gpr[RDI] + step);
         return true;
@@ -142,7 +142,7 @@ struct MoveString {
         linear = gpr32(cpu, RDI);
         u8* to = hot_address<T, true>(tlb, linear);
         if (!to) return false;
-        const u32 step = cpu.s.eflags & kDF ? 0u - sizeof(T) : sizeof(T);
+        const u32 step = cpu.s.eflags & kDF ? 0u - static_cast<u32>(sizeof(T)) : static_cast<u32>(sizeof(T));
         store_host<T>(to, load_host<T>(from));
         cpu.s.gpr[RSI] = static_cast<u32>(cpu.s.gpr[RSI] + step);
         cpu.s.gpr[RDI] = static_cast<u32>(cpu.s.gpr[RDI] + step);

@@ -28,7 +28,7 @@ auto shifted(T value, unsigned count, const LazyFlags& before) {
 template <Shift kind, class T, bool flags>
 struct ByImmediate {
     static constexpr Touches touches = Touches::Nothing;
-    static constexpr unsigned size = 0, slots = 1;
+    static constexpr unsigned slots = 1;
     static void run(Cpu& cpu, const Op& op) {
         if constexpr (!flags && sizeof(T) == 4) {
             const T value = RegA<T>::get(cpu, op);
@@ -50,7 +50,7 @@ struct ByImmediate {
 template <Shift kind, class T>
 struct ByCl {
     static constexpr Touches touches = Touches::Nothing;
-    static constexpr unsigned size = 0, slots = 1;
+    static constexpr unsigned slots = 1;
     static void run(Cpu& cpu, const Op& op) {
         const unsigned count = cpu.s.gpr[RCX] & 31;
         const auto result = shifted<kind, T>(RegA<T>::get(cpu, op), count, cpu.s.flags);
