@@ -8,7 +8,28 @@ namespace r86 {
 
 namespace {
 constexpr u64 kPages = PhysicalMemory::kAddressSpace >> kPageShift;
+
+// Fixed sizes, so that the compiler makes one move of each. Hosts are little-endian.
+u64 load_little_endian(const u8* from, unsigned size) {
+    const auto load = [&]<class T>(T value) -> u64 {
+        std::memcpy(&value, from, sizeof(T));
+        return value;
+    };
+    return size == 4 ? load(u32{}) : size == 1 ? load(u8{}) : size == 2 ? load(u16{}) : load(u64{});
 }
+
+void store_little_endian(u8* to, unsigned size, u64 value) {
+    const auto store = [&]<class T>(T narrow) { std::memcpy(to, &narrow, sizeof(T)); };
+    if (size == 4)
+        store(static_cast<u32>(value));
+    else if (size == 1)
+        store(static_cast<u8>(value));
+    else if (size == 2)
+        store(static_cast<u16>(value));
+    else
+        store(value);
+}
+} // namespace
 
 PhysicalMemory::PhysicalMemory(u64 ram_bytes, Log& log) : log_(log), ram_size_(ram_bytes) {
     R86_ASSERT(ram_bytes % kPageSize == 0 && ram_bytes <= kMaxRam);
@@ -77,8 +98,7 @@ u64 PhysicalMemory::read_in_page(PhysAddr address, unsigned size) {
     if (exists(address)) {
         const Page& page = pages_[address.value >> kPageShift];
         if (page.read) {
-            std::memcpy(&value, page.read + (address.value & kPageMask), size); // little-endian hosts only
-            return value;
+            return load_little_endian(page.read + (address.value & kPageMask), size);
         }
         if (page.read_region) {
             const Region& region = regions_[page.read_region];
@@ -97,7 +117,7 @@ void PhysicalMemory::write_in_page(PhysAddr address, unsigned size, u64 value) {
         Page& page = pages_[address.value >> kPageShift];
         if (page.write) {
             if (page.watch && observer_) observer_->before_write(address, size);
-            std::memcpy(page.write + (address.value & kPageMask), &value, size);
+            store_little_endian(page.write + (address.value & kPageMask), size, value);
             return;
         }
         if (page.write_region) {

@@ -75,6 +75,12 @@ Fault Cpu::read_for_write(unsigned seg, u64 offset, T& out) {
 
 template <class T>
 Fault Cpu::read_linear(LinearAddr address, T& out, bool user) {
+    if (const TlbTable* table = mmu_->table_for(user)) {
+        if (const u8* host = detail::tlb_hit<T>(table->read, address.value)) {
+            std::memcpy(&out, host, sizeof(T));
+            return Fault::none();
+        }
+    }
     u64 wide = 0;
     Fault fault = read_slow(address.value, sizeof(T), wide, user);
     out = static_cast<T>(wide);
@@ -83,6 +89,12 @@ Fault Cpu::read_linear(LinearAddr address, T& out, bool user) {
 
 template <class T>
 Fault Cpu::write_linear(LinearAddr address, T value, bool user) {
+    if (TlbTable* table = mmu_->table_for(user)) {
+        if (u8* host = detail::tlb_hit<T>(table->write, address.value)) {
+            std::memcpy(host, &value, sizeof(T));
+            return Fault::none();
+        }
+    }
     return write_slow(address.value, sizeof(T), value, user);
 }
 

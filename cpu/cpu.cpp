@@ -44,6 +44,13 @@ void Cpu::update_mode() {
     interpreter_->mode_changed();
 }
 
+void Cpu::segment_changed(Seg seg) {
+    if (seg == SS && protected_mode() && !v86() && cpl_ != s.seg[SS].dpl())
+        update_mode();
+    else
+        interpreter_->segment_changed(seg);
+}
+
 void Cpu::state_changed() {
     mmu_->flush_all();
     interpreter_->drop_blocks();

@@ -135,6 +135,8 @@ public:
     /// changing any of them (loading a segment register, far transfers, MOV CRn, POPF, IRET ...).
     /// CPL is SS.DPL in protected mode, 3 in virtual-8086 mode, 0 in real mode.
     void update_mode();
+    /// The same after a load of one data or stack segment register, which is all that changed.
+    void segment_changed(Seg seg);
     /// Real and virtual-8086 style load of the visible selector and base; in real mode limit and rights stay, in
     /// virtual-8086 mode they become 64 KiB read/write (SDM Vol. 3, 20.1.1, 20.2.1). Calls update_mode().
     void load_segment_real(Seg seg, u16 selector);

@@ -51,6 +51,60 @@ Insn* BlockCache::allocate_insns(usize count) {
     return new (memory) Insn[count];
 }
 
+BlockCache::Part BlockCache::part(const Block& block, unsigned which) {
+    const auto offset = static_cast<unsigned>(block.physical & kPageMask);
+    const unsigned in_first = std::min<unsigned>(block.code_length, static_cast<unsigned>(kPageSize) - offset);
+    if (which == 0) return {block.physical >> kPageShift, offset, in_first};
+    if (block.second_page == Block::kNoPage) return {0, 0, 0};
+    return {block.second_page >> kPageShift, 0, block.code_length - in_first};
+}
+
+BlockCache::CodePage& BlockCache::code_page(u64 frame, bool& fresh) {
+    CodePage*& page = pages_[frame];
+    if (!page) {
+        if (free_pages_.empty()) {
+            page_pool_.push_back(std::make_unique<CodePage>());
+            page = page_pool_.back().get();
+        } else {
+            page = free_pages_.back();
+            free_pages_.pop_back();
+            *page = CodePage{};
+        }
+        code_frames_.push_back(static_cast<u32>(frame));
+        memory_.watch({frame << kPageShift}, kWatchCode);
+        fresh = true;
+    }
+    return *page;
+}
+
+void BlockCache::enter(Block* block, unsigned which, bool& fresh) {
+    const Part where = part(*block, which);
+    if (where.length == 0) return;
+    CodePage& page = code_page(where.frame, fresh);
+    Block*& first = page.starts[where.start >> 6];
+    block->page_next[which] = first;
+    first = block;
+    for (unsigned i = where.start >> 6; i <= (where.start + where.length - 1) >> 6; ++i) {
+        ++page.holders[i];
+        page.granules |= u64{1} << i;
+    }
+}
+
+void BlockCache::remove(Block* block, unsigned which) {
+    const Part where = part(*block, which);
+    if (where.length == 0) return;
+    CodePage& page = *pages_[where.frame];
+    Block** at = &page.starts[where.start >> 6];
+    while (*at != block) {
+        // A block that crosses pages stands in two lists: follow the link that belongs to this page.
+        const unsigned link = ((*at)->physical >> kPageShift) == where.frame ? 0 : 1;
+        at = &(*at)->page_next[link];
+    }
+    *at = block->page_next[which];
+    for (unsigned i = where.start >> 6; i <= (where.start + where.length - 1) >> 6; ++i)
+        if (--page.holders[i] == 0) page.granules &= ~(u64{1} << i);
+}
+
 bool BlockCache::insert(Block* block) {
     ++counters.built;
     counters.code_bytes += block->code_length;
@@ -59,32 +113,8 @@ bool BlockCache::insert(Block* block) {
     block->hash_next = bucket;
     bucket = block;
     bool fresh = false;
-    const auto enter = [&](u64 address, unsigned length, unsigned which) {
-        const u64 frame = address >> kPageShift;
-        CodePage*& page = pages_[frame];
-        if (!page) {
-            if (free_pages_.empty()) {
-                page_pool_.push_back(std::make_unique<CodePage>());
-                page = page_pool_.back().get();
-            } else {
-                page = free_pages_.back();
-                free_pages_.pop_back();
-                *page = CodePage{};
-            }
-            code_frames_.push_back(static_cast<u32>(frame));
-            memory_.watch({address}, kWatchCode);
-            fresh = true;
-        }
-        block->page_next[which] = page->blocks;
-        page->blocks = block;
-        const u64 first = (address & kPageMask) >> 6;
-        const u64 last = ((address & kPageMask) + length - 1) >> 6;
-        for (u64 i = first; i <= last; ++i) page->granules |= u64{1} << i;
-    };
-    const auto in_first =
-        static_cast<unsigned>(std::min<u64>(block->code_length, kPageSize - (block->physical & kPageMask)));
-    enter(block->physical, in_first, 0);
-    if (block->second_page != Block::kNoPage) enter(block->second_page, block->code_length - in_first, 1);
+    enter(block, 0, fresh);
+    enter(block, 1, fresh);
     return fresh;
 }
 
@@ -101,26 +131,13 @@ void BlockCache::link(Link* link, Block* target, u64 space) {
     target->incoming = link;
 }
 
-void BlockCache::unlink_from_page(Block* block, unsigned which) {
-    const u64 address = which == 0 ? block->physical : block->second_page;
-    CodePage* page = pages_[address >> kPageShift];
-    Block** at = &page->blocks;
-    while (*at != block) {
-        Block* other = *at;
-        // A block that crosses pages stands in two lists: follow the link that belongs to this page.
-        const unsigned link = (other->physical >> kPageShift) == (address >> kPageShift) ? 0 : 1;
-        at = &other->page_next[link];
-    }
-    *at = block->page_next[which];
-}
-
 void BlockCache::kill(Block* block) {
     ++counters.killed;
     Block** at = &hash_[hash(block->physical, block->mode)];
     while (*at != block) at = &(*at)->hash_next;
     *at = block->hash_next;
-    unlink_from_page(block, 0);
-    if (block->second_page != Block::kNoPage) unlink_from_page(block, 1);
+    remove(block, 0);
+    remove(block, 1);
     for (Link* link = block->incoming; link;) {
         Link* next = link->next;
         link->target = nullptr;
@@ -135,38 +152,23 @@ void BlockCache::kill(Block* block) {
     block->ops()[0].handler = dead_handler_;
 }
 
-void BlockCache::recompute_granules(u64 frame) {
-    CodePage* page = pages_[frame];
-    page->granules = 0;
-    for (Block* block = page->blocks; block;) {
-        const bool first_page = (block->physical >> kPageShift) == frame;
-        const u64 start = first_page ? block->physical & kPageMask : 0;
-        const u64 in_first = std::min<u64>(block->code_length, kPageSize - (block->physical & kPageMask));
-        const u64 length = first_page ? in_first : block->code_length - in_first;
-        for (u64 i = start >> 6; i <= (start + length - 1) >> 6; ++i) page->granules |= u64{1} << i;
-        block = block->page_next[first_page ? 0 : 1];
-    }
-}
-
 void BlockCache::code_written(PhysAddr address, unsigned length) {
     if (!overlaps_code(address, length)) return;
     const u64 frame = address.value >> kPageShift;
-    const u64 first = address.value & kPageMask;
-    const u64 last = first + length - 1;
-    bool killed = false;
-    for (Block* block = pages_[frame]->blocks; block;) {
-        const bool first_page = (block->physical >> kPageShift) == frame;
-        Block* next = block->page_next[first_page ? 0 : 1];
-        const u64 in_first = std::min<u64>(block->code_length, kPageSize - (block->physical & kPageMask));
-        const u64 start = first_page ? block->physical & kPageMask : 0;
-        const u64 end = first_page ? start + in_first : block->code_length - in_first;
-        if (start <= last && first < end) {
-            kill(block);
-            killed = true;
+    CodePage& page = *pages_[frame];
+    const auto first = static_cast<unsigned>(address.value & kPageMask);
+    const unsigned last = first + length - 1;
+    // A block is at most 255 bytes long, so it begins at most four pieces before the first byte.
+    const unsigned from = (first >> 6) < 4 ? 0 : (first >> 6) - 4;
+    for (unsigned i = from; i <= last >> 6; ++i) {
+        for (Block* block = page.starts[i]; block;) {
+            const unsigned which = (block->physical >> kPageShift) == frame ? 0 : 1;
+            Block* next = block->page_next[which];
+            const Part where = part(*block, which);
+            if (where.start <= last && first < where.start + where.length) kill(block);
+            block = next;
         }
-        block = next;
     }
-    if (killed) recompute_granules(frame);
 }
 
 void BlockCache::drop_all() {

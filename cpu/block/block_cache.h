@@ -58,17 +58,26 @@ public:
 
 private:
     struct CodePage {
-        u64 granules = 0; ///< 64-byte pieces that hold decoded bytes
-        Block* blocks = nullptr;
+        u64 granules = 0;                ///< 64-byte pieces that hold decoded bytes
+        std::array<u16, 64> holders{};   ///< blocks with bytes in each piece
+        std::array<Block*, 64> starts{}; ///< blocks by the piece that their part of this page begins in
     };
+    /// What a block occupies of one of its pages.
+    struct Part {
+        u64 frame;
+        unsigned start;  ///< offset in the page
+        unsigned length; ///< 0: the block has no bytes there
+    };
+    static Part part(const Block& block, unsigned which);
     static constexpr usize kHashSize = 1u << 15;
     static usize hash(u64 physical, u32 mode) {
         const u64 mixed = (physical ^ (u64{mode} << 20)) * 0x9E3779B97F4A7C15u;
         return mixed >> 49;
     }
     void kill(Block* block);
-    void unlink_from_page(Block* block, unsigned which);
-    void recompute_granules(u64 frame);
+    CodePage& code_page(u64 frame, bool& fresh);
+    void enter(Block* block, unsigned which, bool& fresh);
+    void remove(Block* block, unsigned which);
     u8* take(usize bytes);
 
     PhysicalMemory& memory_;

@@ -32,6 +32,22 @@ bool same_page(const LowerContext& context, i64 distance) {
     return (target >> kPageShift) == (context.physical >> kPageShift);
 }
 
+bool ends_decoded_block(const Insn& insn) {
+    switch (insn.mnemonic) {
+    case Mnemonic::in:
+    case Mnemonic::out:
+    case Mnemonic::cli:
+    case Mnemonic::les:
+    case Mnemonic::lds:
+    case Mnemonic::lfs:
+    case Mnemonic::lgs: return false;
+    case Mnemonic::mov_sreg:
+    case Mnemonic::pop_sreg: // a load of SS casts its shadow over the next boundary
+        return insn.op[0].kind == OperandKind::Segment && insn.op[0].reg == SS;
+    default: return ends_block(insn);
+    }
+}
+
 namespace {
 
 bool touches_memory(const Insn& insn) {
@@ -123,7 +139,7 @@ Block* build_block(BlockCache& cache, std::span<const Insn> insns, u64 physical,
             ++i;
         }
     }
-    if (!row(insns.back().row).ends_block()) {
+    if (!ends_decoded_block(insns.back())) {
         context.end = offset;
         emit_fall_through(context);
     }

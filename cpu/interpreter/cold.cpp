@@ -1,4 +1,5 @@
 /// What handlers do when the fast way is closed: generic execution, TLB misses, unresolved links, the end of a budget.
+#include "cpu/block/builder.h"
 #include "cpu/decoder/table.h"
 #include "cpu/interpreter/dispatch.h"
 #include "cpu/interpreter/interpreter.h"
@@ -54,7 +55,7 @@ const Op* following(const Block& block, const Op* op) {
     }
     ++s.tick;
     s.rip = s.next_rip;
-    if (s.rip != fall_through || what.ends_block() || must_leave(cpu)) return nullptr;
+    if (s.rip != fall_through || ends_decoded_block(insn) || must_leave(cpu)) return nullptr;
     return following(block, op);
 }
 

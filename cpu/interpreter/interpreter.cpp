@@ -59,25 +59,32 @@ u32 Interpreter::compute_mode() const {
     return mode;
 }
 
-void Interpreter::compute_segment_ends() {
-    for (unsigned n = 0; n < kSegments; ++n) {
-        const Segment& segment = cpu_.s.seg[n];
-        const bool checked = !cpu_.real_or_v86();
-        const bool usable = !(checked && segment.null) && !(segment.expand_down() && !segment.code());
-        const u64 end = usable ? u64{segment.limit} + 1 : 0;
-        cpu_.run_state.read_end[n] = !checked || segment.readable() ? end : 0;
-        cpu_.run_state.write_end[n] = !checked || segment.writable() ? end : 0;
-    }
+void Interpreter::compute_segment_end(unsigned seg) {
+    const Segment& segment = cpu_.s.seg[seg];
+    const bool checked = !cpu_.real_or_v86();
+    const bool usable = !(checked && segment.null) && !(segment.expand_down() && !segment.code());
+    const u64 end = usable ? u64{segment.limit} + 1 : 0;
+    cpu_.run_state.read_end[seg] = !checked || segment.readable() ? end : 0;
+    cpu_.run_state.write_end[seg] = !checked || segment.writable() ? end : 0;
 }
 
 void Interpreter::mode_changed() {
     mode_ = compute_mode();
-    compute_segment_ends();
+    for (unsigned seg = 0; seg < kSegments; ++seg) compute_segment_end(seg);
+    code_space_changed();
+}
+
+void Interpreter::segment_changed(Seg seg) {
+    compute_segment_end(seg);
+    if (seg == FS || seg == GS) return; // never assumed to be flat
+    mode_ = compute_mode();
     code_space_changed();
 }
 
 void Interpreter::code_space_changed() {
-    cpu_.run_state.space = cpu_.mmu().code_space() << 16 | mode_;
+    const u64 space = cpu_.mmu().code_space() << 16 | mode_;
+    if (space == cpu_.run_state.space) return;
+    cpu_.run_state.space = space;
     cpu_.run_state.leave = true;
 }
 
@@ -159,7 +166,7 @@ Block* Interpreter::build(u64 physical, u64 linear) {
         }
         length += insn.length;
         ++count;
-        if (row(insn.row).ends_block()) break;
+        if (ends_decoded_block(insn)) break;
     }
     Block* block = build_block(cache_, std::span<const Insn>(insns.data(), count), physical, mode_);
     block->second_page = second_page;
@@ -288,6 +295,7 @@ void Interpreter::step_one() {
 namespace {
 /// Any enabled breakpoint of kind 0 in DR7 (SDM Vol. 3, 17.2.4).
 bool instruction_breakpoints_armed(const CpuState& s) {
+    if (!(s.dr[7] & 0xFF)) return false;
     for (unsigned n = 0; n < 4; ++n)
         if (((s.dr[7] >> (2 * n)) & 3) && ((s.dr[7] >> (16 + 4 * n)) & 3) == 0) return true;
     return false;

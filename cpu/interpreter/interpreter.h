@@ -25,6 +25,7 @@ public:
 
     /// CPL, segments or paging changed: recompute the mode and what is derived from it.
     void mode_changed();
+    void segment_changed(Seg seg);
     /// A linear address may lead to other code now; a running block is left after its current operation.
     void code_space_changed();
     /// Before bytes that were decoded change.
@@ -48,7 +49,7 @@ public:
 
 private:
     u32 compute_mode() const;
-    void compute_segment_ends();
+    void compute_segment_end(unsigned seg);
     /// Takes what is pending at this boundary; true if something was delivered.
     bool take_event();
     bool must_step() const;

@@ -45,6 +45,13 @@ u64 Mmu::code_space() const { return current_->code_version; }
 
 void Mmu::select() {
     const CpuState& s = cpu_.s;
+    const bool user = cpu_.cpl() == 3;
+    const Inputs inputs{s.cr0, s.cr4, s.cr3,
+                        (s.smm ? 1u : 0u) | (s.a20 ? 2u : 0u) | (user ? 4u : 0u) | (s.eflags & kAC ? 8u : 0u) |
+                            (s.msr.efer & kEFER_NXE ? 16u : 0u)};
+    // In PAE mode the PDPTEs are loaded with CR3 and may differ although CR3 does not.
+    if (current_ && inputs == inputs_ && !(s.cr4 & kCR4_PAE)) return;
+    inputs_ = inputs;
     Key key;
     key.mode = (s.smm ? kSpaceSmm : 0) | (s.a20 ? kSpaceA20 : 0);
     if (s.cr0 & kCR0_PG) {
@@ -62,14 +69,16 @@ void Mmu::select() {
         ++counters.context_switches;
     }
     current_->last_use = ++use_clock_;
-    const bool user = cpu_.cpl() == 3;
-    Side& side = current_->side[user];
-    if (!side.tables) {
-        side.tables = static_cast<TlbTable*>(host_allocate(sizeof(TlbTable)));
-        *side.tables = TlbTable{};
-    }
+    make_table(current_->side[user]);
     const bool alignment_checked = user && (s.cr0 & kCR0_AM) && (s.eflags & kAC);
-    table = alignment_checked ? empty_ : side.tables;
+    table = alignment_checked ? empty_ : current_->side[user].tables;
+    hot_tables_ = {current_->side[0].tables, alignment_checked ? nullptr : current_->side[1].tables};
+}
+
+void Mmu::make_table(Side& side) {
+    if (side.tables) return;
+    side.tables = static_cast<TlbTable*>(host_allocate(sizeof(TlbTable)));
+    *side.tables = TlbTable{};
 }
 
 Mmu::Context& Mmu::find_context(const Key& key) {
@@ -100,13 +109,12 @@ Mmu::Context& Mmu::find_context(const Key& key) {
     return context;
 }
 
-bool Mmu::under_breakpoint(u64 page, bool write) const {
+bool Mmu::under_breakpoint(u64 page) const {
     // DR7: L/G enable pairs in bits 0-7, R/W and LEN from bit 16 (SDM Vol. 3, 17.2.4).
     for (unsigned n = 0; n < 4; ++n) {
         if (!((cpu_.s.dr[7] >> (2 * n)) & 3)) continue;
         const unsigned kind = (cpu_.s.dr[7] >> (16 + 4 * n)) & 3;
         if (kind != 1 && kind != 3) continue;
-        if (kind == 1 && !write) continue;
         const u64 first = cpu_.s.dr[n] & ~u64{7};
         if ((first & ~kPageMask) == page) return true;
     }
@@ -115,10 +123,8 @@ bool Mmu::under_breakpoint(u64 page, bool write) const {
 
 void Mmu::set_entry(unsigned side_index, bool write, u64 linear, u64 tag_flags, const u8* host) {
     Side& side = current_->side[side_index];
-    if (!side.tables) {
-        side.tables = static_cast<TlbTable*>(host_allocate(sizeof(TlbTable)));
-        *side.tables = TlbTable{};
-    }
+    make_table(side);
+    hot_tables_[side_index] = table == empty_ && side_index ? nullptr : side.tables;
     const u64 slot = tlb_index(linear);
     const u64 page = linear & ~kPageMask;
     TlbEntry& entry = write ? side.tables->write[slot] : side.tables->read[slot];
@@ -136,8 +142,6 @@ void Mmu::install(u64 linear, Access access, bool user, const Walk& walk) {
     const u64 physical = a20(walk.physical);
     if (physical >= PhysicalMemory::kAddressSpace) return;
     const u64 page_linear = linear & ~kPageMask;
-    const u64 frame = physical >> kPageShift;
-    Page& page = cpu_.memory.page({physical});
     // Whatever is cached must be dropped when a table changes, so the tables come under watch first.
     if (walk.entry_page[0]) {
         const bool pae = current_->key.mode & kSpacePae;
@@ -147,14 +151,16 @@ void Mmu::install(u64 linear, Access access, bool user, const Walk& walk) {
             register_use(walk.entry_page[1], 1, page_linear & ~(pae ? u64{0x1FFFFF} : u64{0x3FFFFF}));
     }
     if (physical >= 0xA0000 && physical < 0xC0000) current_->maps_vga_window = true;
-    if (access == Access::Execute) {
-        ExecEntry& entry = current_->side[user].exec[(linear >> kPageShift) % kExecSize];
-        entry = {page_linear, physical & ~kPageMask};
-        return;
-    }
-    const bool write = access == Access::Write;
-    if (breakpoints_armed_ && under_breakpoint(page_linear, true)) return;
-    if (!write) {
+    current_->side[user].checked[static_cast<usize>(access)][checked_slot(linear)] = {page_linear,
+                                                                                      physical & ~kPageMask};
+    install_hot(linear, access, user, physical);
+}
+
+void Mmu::install_hot(u64 linear, Access access, bool user, u64 physical) {
+    if (access == Access::Execute) return;
+    if (breakpoints_armed_ && under_breakpoint(linear & ~kPageMask)) return;
+    const Page& page = cpu_.memory.page({physical});
+    if (access == Access::Read) {
         if (page.read) set_entry(user, false, linear, 0, page.read);
         return;
     }
@@ -166,18 +172,17 @@ void Mmu::install(u64 linear, Access access, bool user, const Walk& walk) {
         return;
     }
     set_entry(user, true, linear, 0, page.write);
-    u32& writer = writer_of_frame_[frame];
+    u32& writer = writer_of_frame_[physical >> kPageShift];
     const u32 here = encode_writer(current_index_, user, tlb_index(linear));
     writer = writer == 0 || writer == here ? here : kMany;
 }
 
 Fault Mmu::translate(u64 linear, Access access, bool user, PhysAddr& out) {
-    if (access == Access::Execute) {
-        const ExecEntry& entry = current_->side[user].exec[(linear >> kPageShift) % kExecSize];
-        if (entry.tag == (linear & ~kPageMask)) {
-            out = {entry.physical | (linear & kPageMask)};
-            return Fault::none();
-        }
+    const Checked& known = current_->side[user].checked[static_cast<usize>(access)][checked_slot(linear)];
+    if (known.tag == (linear & ~kPageMask)) {
+        out = {known.physical | (linear & kPageMask)};
+        if (known.physical < PhysicalMemory::kAddressSpace) install_hot(linear, access, user, known.physical);
+        return Fault::none();
     }
     Walk result;
     if (Fault fault = walk(linear, access, user, result)) return fault;
@@ -304,8 +309,10 @@ void Mmu::drop_page(Context& context, u64 linear, bool code) {
             if ((read.tag & ~kPageMask) == page) read.tag = TlbEntry::kInvalid;
             if ((write.tag & ~kPageMask) == page) write.tag = TlbEntry::kInvalid;
         }
-        ExecEntry& exec = side.exec[(page >> kPageShift) % kExecSize];
-        if (exec.tag == page) exec.tag = TlbEntry::kInvalid;
+        for (auto& by_access : side.checked) {
+            Checked& checked = by_access[checked_slot(page)];
+            if (checked.tag == page) checked.tag = TlbEntry::kInvalid;
+        }
     }
     if (code) new_code_version(context);
 }
@@ -328,8 +335,9 @@ void Mmu::drop_region(Context& context, u64 base, u64 size) {
                 if (write.tag - base < size) write.tag = TlbEntry::kInvalid;
             }
         }
-        for (ExecEntry& exec : side.exec)
-            if (exec.tag - base < size) exec.tag = TlbEntry::kInvalid;
+        for (auto& by_access : side.checked)
+            for (Checked& checked : by_access)
+                if (checked.tag - base < size) checked.tag = TlbEntry::kInvalid;
     }
     ++counters.dropped;
     new_code_version(context);
@@ -351,7 +359,7 @@ void Mmu::clear_side(Side& side) {
     }
     side.used.clear();
     side.overflow = false;
-    side.exec.fill({});
+    for (auto& by_access : side.checked) by_access.fill({});
 }
 
 void Mmu::clear(Context& context) {

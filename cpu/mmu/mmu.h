@@ -24,6 +24,9 @@ public:
     /// The table that the current mode and privilege use; handlers keep it in a register. Points to an empty table
     /// while every access must be looked at (alignment checks).
     TlbTable* table = nullptr;
+    /// The table of a privilege in the current context, nullptr if it is not there yet or must not be used.
+    const TlbTable* table_for(bool user) const { return hot_tables_[user]; }
+    TlbTable* table_for(bool user) { return hot_tables_[user]; }
     /// Names what instruction fetches see: changes whenever a linear address may lead to other code.
     u64 code_space() const;
 
@@ -60,15 +63,17 @@ private:
         std::array<u64, 4> pdpte{};
         bool operator==(const Key&) const = default;
     };
-    struct ExecEntry {
+    /// A translation with all checks and accessed/dirty updates done, for slow accesses: fetches, MMIO, watched pages.
+    struct Checked {
         u64 tag = TlbEntry::kInvalid;
         u64 physical = 0;
     };
-    static constexpr usize kExecSize = 256;
+    static constexpr usize kCheckedSize = 256;
+    static usize checked_slot(u64 linear) { return (linear >> kPageShift) % kCheckedSize; }
     struct Side { // one privilege of a context
         TlbTable* tables = nullptr;
         std::vector<u32> used; ///< index, bit 31 set for the write table; overflows into a whole clear
-        std::array<ExecEntry, kExecSize> exec;
+        std::array<std::array<Checked, kCheckedSize>, 3> checked; ///< by Access
         bool overflow = false;
     };
     struct Context {
@@ -109,6 +114,10 @@ private:
     Fault page_fault(u64 linear, Access access, bool user, bool present, bool reserved);
     u64 a20(u64 physical) const;
     void install(u64 linear, Access access, bool user, const Walk& walk);
+    /// The hot entry, if plain memory stands there and nobody watches it.
+    void install_hot(u64 linear, Access access, bool user, u64 physical);
+    u32 read_entry(u64 physical);
+    u64 read_wide_entry(u64 physical);
     void set_entry(unsigned side, bool write, u64 linear, u64 tag_flags, const u8* host);
     void register_use(u64 table_page, u8 level, u64 base);
     /// `code`: blocks were decoded from the page that it led to.
@@ -121,13 +130,22 @@ private:
     void clear_side(Side& side);
     void release(Context& context);
     Context& find_context(const Key& key);
-    bool under_breakpoint(u64 page, bool write) const;
+    bool under_breakpoint(u64 page) const;
+    static void make_table(Side& side);
 
     Cpu& cpu_;
     std::vector<std::unique_ptr<Context>> contexts_;
     Context* current_ = nullptr;
     unsigned current_index_ = 0;
     TlbTable* empty_ = nullptr;
+    std::array<TlbTable*, 2> hot_tables_{};
+    /// What `select` decides by; nothing to do while it stays.
+    struct Inputs {
+        u32 cr0 = 0, cr4 = 0;
+        u64 cr3 = ~u64{0};
+        u32 flags = 0;
+        bool operator==(const Inputs&) const = default;
+    } inputs_;
     u64 use_clock_ = 0;
     u64 version_clock_ = 0;
     bool breakpoints_armed_ = false;

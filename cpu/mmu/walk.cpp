@@ -2,6 +2,7 @@
 /// 4.8 "Accessed and Dirty Flags".
 #include "cpu/cpu.h"
 #include "cpu/mmu/mmu.h"
+#include <cstring>
 
 namespace r86 {
 
@@ -26,6 +27,19 @@ Fault Mmu::page_fault(u64 linear, Access access, bool user, bool present, bool r
     return Fault::pf(error);
 }
 
+u32 Mmu::read_entry(u64 physical) {
+    if (cpu_.memory.exists({physical})) {
+        if (const u8* page = cpu_.memory.page({physical}).read) {
+            u32 entry;
+            std::memcpy(&entry, page + (physical & kPageMask), sizeof entry);
+            return entry;
+        }
+    }
+    return static_cast<u32>(cpu_.memory.read({physical}, 4));
+}
+
+u64 Mmu::read_wide_entry(u64 physical) { return read_entry(physical) | u64{read_entry(physical + 4)} << 32; }
+
 Fault Mmu::walk(u64 linear, Access access, bool user, Walk& out) {
     ++counters.walks;
     if (!(cpu_.s.cr0 & kCR0_PG)) {
@@ -46,7 +60,7 @@ static bool allowed(const CpuState& s, Access access, bool user, bool writable, 
 Fault Mmu::walk_legacy(u64 linear, Access access, bool user, Walk& out) {
     PhysicalMemory& memory = cpu_.memory;
     const u64 pde_at = a20((cpu_.s.cr3 & 0xFFFFF000) + ((linear >> 22) & 0x3FF) * 4);
-    const u32 pde = static_cast<u32>(memory.read({pde_at}, 4));
+    const u32 pde = read_entry(pde_at);
     if (!(pde & kPresent)) return page_fault(linear, access, user, false, false);
     out.entry_page[0] = pde_at & ~kPageMask;
     const bool large = (pde & kLarge) && (cpu_.s.cr4 & kCR4_PSE);
@@ -63,7 +77,7 @@ Fault Mmu::walk_legacy(u64 linear, Access access, bool user, Walk& out) {
         out.physical = u64{pde & high_bits} << 19 | (pde & 0xFFC00000u) | (linear & 0x3FFFFF);
     } else {
         leaf_at = a20((pde & 0xFFFFF000u) + ((linear >> 12) & 0x3FF) * 4);
-        leaf = static_cast<u32>(memory.read({leaf_at}, 4));
+        leaf = read_entry(leaf_at);
         if (!(leaf & kPresent)) return page_fault(linear, access, user, false, false);
         out.entry_page[1] = leaf_at & ~kPageMask;
         rights &= leaf;
@@ -88,7 +102,7 @@ Fault Mmu::walk_pae(u64 linear, Access access, bool user, Walk& out) {
     const u64 pdpte = cpu_.s.pdpte[(linear >> 30) & 3];
     if (!(pdpte & kPresent)) return page_fault(linear, access, user, false, false);
     const u64 pde_at = a20((pdpte & 0xFFFFFF000) + ((linear >> 21) & 0x1FF) * 8);
-    const u64 pde = memory.read({pde_at}, 8);
+    const u64 pde = read_wide_entry(pde_at);
     if (!(pde & kPresent)) return page_fault(linear, access, user, false, false);
     out.entry_page[0] = pde_at & ~kPageMask;
     if (pde & reserved) return page_fault(linear, access, user, true, true);
@@ -103,7 +117,7 @@ Fault Mmu::walk_pae(u64 linear, Access access, bool user, Walk& out) {
         out.physical = (pde & 0xFFFE00000) | (linear & 0x1FFFFF);
     } else {
         leaf_at = a20((pde & 0xFFFFFF000) + ((linear >> 12) & 0x1FF) * 8);
-        leaf = memory.read({leaf_at}, 8);
+        leaf = read_wide_entry(leaf_at);
         if (!(leaf & kPresent)) return page_fault(linear, access, user, false, false);
         out.entry_page[1] = leaf_at & ~kPageMask;
         if (leaf & reserved) return page_fault(linear, access, user, true, true);

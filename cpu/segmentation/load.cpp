@@ -27,7 +27,8 @@ void Cpu::load_segment_real(Seg seg, u16 selector) {
         segment.base = u64{selector} << 4;
         segment.null = false;
     }
-    update_mode();
+    if (seg == CS) update_mode();
+    else segment_changed(seg);
 }
 
 namespace {
@@ -65,7 +66,7 @@ Fault load_segment(Cpu& cpu, Seg seg, u16 selector) {
         if (Fault write = set_accessed(cpu, selector, descriptor)) return write;
         cpu.s.seg[seg] = descriptor.segment(selector);
     }
-    if (seg != FS && seg != GS) cpu.update_mode(); // flatness of DS and ES, size of the stack
+    cpu.segment_changed(seg);
     return Fault::none();
 }
 
