@@ -8,7 +8,7 @@ namespace r86 {
 Fault Cpu::check_access(u64 linear, unsigned size, bool write, bool user) {
     // #AC comes with CR0.AM, EFLAGS.AC and CPL 3 only (SDM Vol. 3, 6.15 "Interrupt 17").
     if (user && (s.cr0 & kCR0_AM) && (s.eflags & kAC) && (linear & (size - 1))) return Fault::ac();
-    if (s.dr[7] & 0xFF) s.debug_pending |= match_data_breakpoints(s, linear, size, write);
+    if (s.dr[7] & 0xFF) note_debug_trap(match_data_breakpoints(s, linear, size, write));
     return Fault::none();
 }
 

@@ -99,15 +99,21 @@ void Cpu::set_a20(bool enabled) {
     interpreter_->mode_changed();
 }
 
+void Cpu::note_debug_trap(u32 hits) {
+    if (!hits) return;
+    s.debug_pending |= hits;
+    run_state.leave = true;
+}
+
 u32 Cpu::port_read(u16 port, unsigned size) {
     clock.set_now(s.tick);
-    if (s.dr[7] & 0xFF) s.debug_pending |= match_io_breakpoints(s, port, size);
+    if (s.dr[7] & 0xFF) note_debug_trap(match_io_breakpoints(s, port, size));
     return io.read(port, size);
 }
 
 void Cpu::port_write(u16 port, unsigned size, u32 value) {
     clock.set_now(s.tick);
-    if (s.dr[7] & 0xFF) s.debug_pending |= match_io_breakpoints(s, port, size);
+    if (s.dr[7] & 0xFF) note_debug_trap(match_io_breakpoints(s, port, size));
     io.write(port, size, value);
 }
 

@@ -98,7 +98,7 @@ public:
     void set_a20(bool enabled);
     void set_ignne(bool level) { s.x87.ignne = level; }
     /// Leave run() at the next instruction boundary.
-    void request_exit() { exit_requested_ = true; }
+    void request_exit() { exit_requested_ = run_state.leave = true; }
 
     struct Hooks {
         std::function<u8()> acknowledge_interrupt; ///< INTA cycles: the vector
@@ -257,6 +257,8 @@ public:
     /// Data breakpoints and alignment, common to all of them.
     Fault check_access(u64 linear, unsigned size, bool write, bool user);
     Fault translate_range(u64 linear, unsigned length, Access access, bool user, PhysAddr out[2]);
+    /// Breakpoints that the running instruction hit: #DB behind it.
+    void note_debug_trap(u32 hits);
     u64 physical_read(PhysAddr address, unsigned size);
     void physical_write(PhysAddr address, unsigned size, u64 value);
 

@@ -29,8 +29,14 @@ u8* BlockCache::take(usize bytes) {
     return memory;
 }
 
-Block* BlockCache::allocate(usize slots) {
-    const usize bytes = sizeof(Block) + slots * (sizeof(Op) + sizeof(OpPlace));
+Insn* BlockCache::insns_behind(Block* block) {
+    const usize before = sizeof(Block) + block->slots * (sizeof(Op) + sizeof(OpPlace));
+    return reinterpret_cast<Insn*>(reinterpret_cast<u8*>(block) + align_up(before, alignof(Insn)));
+}
+
+Block* BlockCache::allocate(usize slots, usize insns) {
+    const usize bytes =
+        align_up(sizeof(Block) + slots * (sizeof(Op) + sizeof(OpPlace)), alignof(Insn)) + insns * sizeof(Insn);
     u8* memory = take(bytes);
     if (!memory) {
         drop_all();

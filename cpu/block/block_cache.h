@@ -18,9 +18,11 @@ public:
             if (block->physical == physical && block->mode == mode) return block;
         return nullptr;
     }
-    /// Memory for a block with that many slots and places for as many; drops everything first if there is no room, so
-    /// no pointer to a block may be held across it. `instructions` bounds nothing but the lazily made Insn array.
-    Block* allocate(usize slots);
+    /// Memory for a block with that many slots, places for as many, and `insns` decoded instructions behind it; drops
+    /// everything first if there is no room, so no pointer to a block may be held across it. `instructions` bounds
+    /// nothing but the lazily made Insn array.
+    Block* allocate(usize slots, usize insns);
+    static Insn* insns_behind(Block* block);
     /// Enters a finished block: it can be found, and stores to its bytes will kill it. True if the page had not been
     /// under watch before (writers' TLB entries must be dropped).
     bool insert(Block* block);

@@ -130,7 +130,11 @@ Block* build_block(BlockCache& cache, std::span<const Insn> insns, u64 physical,
         if (!lower_move(insn, context) && !lower_alu(insn, context) && !lower_branch(insn, context) &&
             !lower_stack(insn, context) && !lower_shift(insn, context)) {
             const bool repeated = row(insn.row).is_string() && (insn.rep() || insn.repne());
-            out.emit(repeated ? run_string : run_generic);
+            const Handler handler = ends_decoded_block(insn) ? run_semantic<true> : run_semantic<false>;
+            if (repeated)
+                out.emit(run_string);
+            else
+                out.semantic(handler, row(insn.row).semantic, context.end, &insn);
         }
         offset = context.end;
         ++i;
@@ -144,7 +148,7 @@ Block* build_block(BlockCache& cache, std::span<const Insn> insns, u64 physical,
         emit_fall_through(context);
     }
 
-    Block* block = cache.allocate(out.count());
+    Block* block = cache.allocate(out.count(), out.semantics().size());
     block->cost = static_cast<i32>(count);
     block->instructions = static_cast<u8>(count);
     block->code_length = static_cast<u16>(offset);
@@ -152,6 +156,13 @@ Block* build_block(BlockCache& cache, std::span<const Insn> insns, u64 physical,
     block->physical = physical;
     std::copy_n(out.ops(), out.count(), block->ops());
     std::copy_n(out.places(), out.count(), block->places);
+    // Semantic operations refer to copies of their instructions that live as long as the block.
+    Insn* copies = BlockCache::insns_behind(block);
+    for (unsigned slot : out.semantics()) {
+        auto* what = reinterpret_cast<SemanticOp*>(block->ops() + slot);
+        *copies = *what->insn;
+        what->insn = copies++;
+    }
     return block;
 }
 

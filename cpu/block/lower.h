@@ -4,6 +4,8 @@
 #include "cpu/block/op.h"
 #include "cpu/insn.h"
 #include <array>
+#include <cstring>
+#include <span>
 
 namespace r86 {
 
@@ -22,6 +24,21 @@ public:
     }
     /// A slot that only carries the immediate of the operation before it.
     void immediate(u64 value) { emit(nullptr).imm = static_cast<i32>(value); }
+    /// An operation that calls the semantic function; the block's own copy of the instruction is filled in later.
+    void semantic(Handler handler, Fault (*function)(Cpu&, const Insn&), unsigned end, const Insn* insn) {
+        SemanticOp what{};
+        what.handler = handler;
+        what.offset = place_.offset;
+        what.end = static_cast<u8>(end);
+        what.index = place_.index;
+        what.semantic = function;
+        what.insn = insn;
+        semantics_[semantic_count_++] = count_;
+        std::memcpy(static_cast<void*>(&ops_[count_]), &what, sizeof what);
+        for (unsigned i = 0; i < kSemanticSlots; ++i) places_[count_++] = place_;
+    }
+    /// Slots of the operations that `semantic` made.
+    std::span<const unsigned> semantics() const { return {semantics_.data(), semantic_count_}; }
     /// Room for links behind an exit.
     void links(unsigned count) {
         for (unsigned i = 0; i < 2 * count; ++i) ops_[count_] = Op{}, places_[count_++] = place_;
@@ -33,6 +50,8 @@ public:
 private:
     std::array<Op, kMaxSlots> ops_;
     std::array<OpPlace, kMaxSlots> places_;
+    std::array<unsigned, 32> semantics_;
+    unsigned semantic_count_ = 0;
     unsigned count_ = 0;
     OpPlace place_{};
 };

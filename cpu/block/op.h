@@ -5,6 +5,7 @@
 /// in a side table that only the cold paths read. An exit operation is followed by one or two Links, which take two
 /// slots each.
 #include "core/types.h"
+#include "cpu/fault.h"
 #include "cpu/insn.h"
 #include <vector>
 
@@ -40,6 +41,19 @@ struct Link {
     Link** previous; ///< what points here
 };
 static_assert(sizeof(Link) == 2 * sizeof(Op));
+
+/// An operation of two slots that calls a semantic function.
+struct SemanticOp {
+    Handler handler;
+    u8 offset; ///< of the instruction, from the block's first byte
+    u8 end;    ///< of the next one
+    u8 index;  ///< instructions before it in the block
+    u8 unused[5];
+    Fault (*semantic)(Cpu&, const Insn&);
+    const Insn* insn;
+};
+inline constexpr unsigned kSemanticSlots = 2;
+static_assert(sizeof(SemanticOp) == kSemanticSlots * sizeof(Op));
 
 /// Where an operation came from.
 struct OpPlace {

@@ -5,6 +5,7 @@
 #include "cpu/interpreter/interpreter.h"
 #include "cpu/interpreter/string_bulk.h"
 #include "cpu/mmu/mmu.h"
+#include <bit>
 
 namespace r86 {
 
@@ -15,11 +16,6 @@ void synchronise(Cpu& cpu, const OpPlace& place, i64 budget, u64 eip) {
     const Block& block = *cpu.run_state.block;
     cpu.s.tick = cpu.run_state.limit - static_cast<u64>(budget) - (block.instructions - place.index);
     cpu.s.rip = (eip + place.offset) & 0xFFFFFFFF;
-}
-
-/// After one instruction: does anything demand that the dispatcher looks before the next one?
-bool must_leave(const Cpu& cpu) {
-    return cpu.run_state.leave || cpu.exit_requested() || cpu.run_state.block->dead || cpu.s.debug_pending;
 }
 
 /// The operation after the instruction that stands at `op`; nullptr if that instruction was fused with a later one.
@@ -55,7 +51,7 @@ const Op* following(const Block& block, const Op* op) {
     }
     ++s.tick;
     s.rip = s.next_rip;
-    if (s.rip != fall_through || ends_decoded_block(insn) || must_leave(cpu)) return nullptr;
+    if (s.rip != fall_through || ends_decoded_block(insn) || cpu.run_state.leave) return nullptr;
     return following(block, op);
 }
 
@@ -64,6 +60,35 @@ void run_generic(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64 scr
     if (!next) return leave(cpu);
     return go(cpu, next, budget, cpu->mmu().table, eip, scratch);
 }
+
+void raise_fault(Cpu* cpu, const Op*, i64, TlbTable*, u64, u64 fault) {
+    CpuState& s = cpu->s;
+    cpu->raise(std::bit_cast<Fault>(fault));
+    ++s.tick;
+    ++s.unretired;
+    return leave(cpu);
+}
+
+template <bool ends>
+void run_semantic(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
+    CpuState& s = cpu->s;
+    const RunState& run = cpu->run_state;
+    const SemanticOp& what = reinterpret_cast<const SemanticOp&>(*op);
+    s.tick = run.limit - static_cast<u64>(budget) - (run.block->instructions - what.index);
+    s.rip = (eip + what.offset) & 0xFFFFFFFF;
+    s.next_rip = (eip + what.end) & 0xFFFFFFFF;
+    const Fault fault = what.semantic(*cpu, *what.insn);
+    if (fault) [[unlikely]]
+        return raise_fault(cpu, op, budget, tlb, eip, std::bit_cast<u64>(fault));
+    if (ends || run.leave) {
+        ++s.tick;
+        s.rip = s.next_rip;
+        return leave(cpu);
+    }
+    return go(cpu, op + kSemanticSlots, budget, cpu->mmu().table, eip, scratch);
+}
+template void run_semantic<false>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
+template void run_semantic<true>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
 
 template <unsigned size, bool write>
 void tlb_miss(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 linear) {
@@ -175,7 +200,7 @@ void run_string(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64) {
             ++s.tick;
             s.rip = s.next_rip;
         }
-        if (s.rip != start || s.tick >= run.limit || must_leave(*cpu)) return leave(cpu);
+        if (s.rip != start || s.tick >= run.limit || run.leave) return leave(cpu);
     }
 }
 

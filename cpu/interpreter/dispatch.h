@@ -49,6 +49,12 @@ inline constexpr u64 kNoLinear = ~u64{0};
 
 /// Carries out one instruction in its generic form and goes on with the next operation, or leaves.
 void run_generic(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
+/// An operation that calls the semantic function of its instruction, decoded when the block was built. `ends`: the
+/// dispatcher looks behind it whatever happens.
+template <bool ends>
+void run_semantic(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
+/// Raises the Fault that `fault` holds; s.rip stands on the instruction.
+void raise_fault(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 fault);
 /// A hot memory access missed the TLB at linear address `scratch`: fill and retry, else the generic form.
 template <unsigned size, bool write>
 void tlb_miss(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 linear);

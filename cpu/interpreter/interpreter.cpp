@@ -88,12 +88,20 @@ void Interpreter::code_space_changed() {
     cpu_.run_state.leave = true;
 }
 
-void Interpreter::code_write(PhysAddr address, unsigned length) { cache_.code_written(address, length); }
+void Interpreter::code_write(PhysAddr address, unsigned length) {
+    cache_.code_written(address, length);
+    leave_if_dead();
+}
+
+void Interpreter::leave_if_dead() {
+    if (cpu_.run_state.block && cpu_.run_state.block->dead) cpu_.run_state.leave = true;
+}
 
 void Interpreter::mapping_changed(PhysAddr first, PhysAddr last) {
     // SMRAM has blocks of its own (kModeSmm), so showing and hiding it changes no block.
     if (first.value >= 0xA0000 && last.value < 0xC0000) return;
     cache_.drop_range(first.value, last.value);
+    leave_if_dead();
 }
 
 // ---- finding and decoding

@@ -48,6 +48,7 @@ public:
     void execute(const Insn& insn);
 
 private:
+    void leave_if_dead();
     u32 compute_mode() const;
     void compute_segment_end(unsigned seg);
     /// Takes what is pending at this boundary; true if something was delivered.
