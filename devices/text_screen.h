@@ -11,6 +11,8 @@ namespace r86 {
 
 /// Code page 437 as Unicode, with the picture characters in 01h-1Fh.
 char32_t unicode_of_cp437(u8 code);
+/// The inverse; `missing` for what the code page does not have.
+u8 cp437_of_unicode(char32_t character, u8 missing = '?');
 void append_utf8(std::string& out, char32_t character);
 
 struct TextScreen {
@@ -43,6 +45,8 @@ public:
     std::vector<unsigned> heights() const;
     /// The character code with these dots, or one that differs from it in very few; -1 if there is none.
     int find(unsigned height, const Glyph& glyph) const;
+    /// The dots of a character code; nullptr if there is no font of that height.
+    const Glyph* glyph(unsigned height, u8 code) const;
 
 private:
     struct Font {

@@ -68,6 +68,13 @@ char32_t unicode_of_cp437(u8 code) {
     return code < 0x80 ? code : kHigh[code - 0x80];
 }
 
+u8 cp437_of_unicode(char32_t character, u8 missing) {
+    if (character >= 0x20 && character < 0x7F) return static_cast<u8>(character);
+    for (unsigned code = 0; code < 256; ++code)
+        if (unicode_of_cp437(static_cast<u8>(code)) == character) return static_cast<u8>(code);
+    return missing;
+}
+
 void append_utf8(std::string& out, char32_t c) {
     if (c < 0x80) {
         out += static_cast<char>(c);
@@ -126,6 +133,12 @@ std::vector<unsigned> FontSet::heights() const {
     std::vector<unsigned> result;
     for (const Font& font : fonts_) result.push_back(font.height);
     return result;
+}
+
+const FontSet::Glyph* FontSet::glyph(unsigned height, u8 code) const {
+    for (const Font& font : fonts_)
+        if (font.height == height) return &font.glyphs[code];
+    return nullptr;
 }
 
 int FontSet::find(unsigned height, const Glyph& glyph) const {
