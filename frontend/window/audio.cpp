@@ -1,0 +1,55 @@
+/// Sound through SDL: mono samples of the PC speaker at their own rate; SDL converts for the device.
+#include "frontend/window/sample_ring.h"
+#include "frontend/window/window.h"
+#include <SDL.h>
+
+namespace r86 {
+
+namespace {
+
+class SdlAudio final : public AudioSink {
+public:
+    static constexpr u32 kHz = 44100;
+
+    SdlAudio() {
+        if (SDL_InitSubSystem(SDL_INIT_AUDIO) != 0) return;
+        initialised_ = true;
+        SDL_AudioSpec wanted{};
+        wanted.freq = kHz;
+        wanted.format = AUDIO_S16SYS;
+        wanted.channels = 1;
+        wanted.samples = 1024;
+        wanted.userdata = this;
+        wanted.callback = [](void* self, Uint8* bytes, int length) {
+            static_cast<SdlAudio*>(self)->ring_.take(
+                {reinterpret_cast<i16*>(bytes), static_cast<usize>(length) / sizeof(i16)});
+        };
+        device_ = SDL_OpenAudioDevice(nullptr, 0, &wanted, nullptr, 0);
+    }
+    ~SdlAudio() override {
+        if (device_) SDL_CloseAudioDevice(device_);
+        if (initialised_) SDL_QuitSubSystem(SDL_INIT_AUDIO);
+    }
+    SdlAudio(const SdlAudio&) = delete;
+    SdlAudio& operator=(const SdlAudio&) = delete;
+
+    void samples(std::span<const i16> mono, u32 hz) override {
+        if (device_ == 0 || hz != kHz) return;
+        ring_.put(mono);
+        // A device that plays nothing costs nothing: it starts with the first sound.
+        if (!started_) SDL_PauseAudioDevice(device_, 0);
+        started_ = true;
+    }
+
+private:
+    SampleRing ring_;
+    SDL_AudioDeviceID device_ = 0;
+    bool initialised_ = false;
+    bool started_ = false;
+};
+
+} // namespace
+
+std::unique_ptr<AudioSink> open_audio() { return std::make_unique<SdlAudio>(); }
+
+} // namespace r86

@@ -1,0 +1,189 @@
+#include "frontend/window/screen.h"
+#include "core/error.h"
+#include <algorithm>
+#include <cstring>
+
+namespace r86 {
+
+namespace {
+
+Size picture_size(const Picture& picture) {
+    return {static_cast<int>(picture.width), static_cast<int>(picture.height)};
+}
+
+SDL_Rect sdl(const Rect& rect) { return {rect.x, rect.y, rect.width, rect.height}; }
+
+Size usable_screen(SDL_Window* window) {
+    const int display = window ? std::max(SDL_GetWindowDisplayIndex(window), 0) : 0;
+    SDL_Rect bounds{0, 0, 1024, 768};
+    if (SDL_GetDisplayUsableBounds(display, &bounds) != 0) SDL_GetDisplayBounds(display, &bounds);
+    return {bounds.w, bounds.h};
+}
+
+} // namespace
+
+Screen::Screen(const std::string& title, bool full_screen, int status_rows) {
+    // Sharp text: smoothing is chosen for each texture.
+    SDL_SetHint(SDL_HINT_RENDER_SCALE_QUALITY, "nearest");
+    // The desktop keeps drawing as it likes.
+    SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
+    const Size area = first_area({720, 400}, usable_screen(nullptr));
+    own_size_ = {area.width, area.height + status_rows};
+    const Uint32 flags = SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI;
+    window_.reset(SDL_CreateWindow(title.c_str(), SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, own_size_.width,
+                                   own_size_.height, flags));
+    if (!window_) throw UserError(std::string("No window can be opened: ") + SDL_GetError() + ".");
+    SDL_SetWindowMinimumSize(window_.get(), 320, 240);
+    renderer_.reset(SDL_CreateRenderer(window_.get(), -1, SDL_RENDERER_PRESENTVSYNC | SDL_RENDERER_TARGETTEXTURE));
+    if (!renderer_) renderer_.reset(SDL_CreateRenderer(window_.get(), -1, SDL_RENDERER_SOFTWARE));
+    if (!renderer_) throw UserError(std::string("Nothing can be drawn in the window: ") + SDL_GetError() + ".");
+    SDL_RendererInfo info{};
+    if (SDL_GetRendererInfo(renderer_.get(), &info) == 0 && info.max_texture_width > 0)
+        largest_texture_ = std::min(info.max_texture_width, info.max_texture_height);
+    if (full_screen) set_full_screen(true);
+}
+
+void Screen::set_title(const std::string& title) { SDL_SetWindowTitle(window_.get(), title.c_str()); }
+
+void Screen::set_full_screen(bool on) {
+    if (SDL_SetWindowFullscreen(window_.get(), on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0) == 0) full_screen_ = on;
+}
+
+Size Screen::area() const {
+    Size size;
+    if (SDL_GetRendererOutputSize(renderer_.get(), &size.width, &size.height) != 0)
+        SDL_GetWindowSize(window_.get(), &size.width, &size.height);
+    return size;
+}
+
+double Screen::pixels_per_unit() const {
+    int units = 0;
+    SDL_GetWindowSize(window_.get(), &units, nullptr);
+    return units > 0 ? static_cast<double>(area().width) / units : 1.0;
+}
+
+int Screen::ui_scale() const {
+    const int by_ratio = static_cast<int>(pixels_per_unit() + 0.5);
+    // Hosts that scale nothing themselves still have screens where 16 rows are too small to read.
+    const int by_size = area().height / 1400 + 1;
+    return std::clamp(std::max(by_ratio, by_size), 1, 4);
+}
+
+void Screen::grow_for(Size picture, int status_height) {
+    if (user_resized_ || full_screen_ || (SDL_GetWindowFlags(window_.get()) & SDL_WINDOW_MAXIMIZED)) return;
+    const double ratio = pixels_per_unit();
+    const Size wanted = first_area(picture, usable_screen(window_.get()));
+    const int rows = static_cast<int>(status_height / ratio);
+    if (wanted.width <= own_size_.width && wanted.height + rows <= own_size_.height) return;
+    own_size_ = {std::max(wanted.width, own_size_.width), std::max(wanted.height + rows, own_size_.height)};
+    SDL_SetWindowSize(window_.get(), own_size_.width, own_size_.height);
+}
+
+void Screen::create_picture_texture() {
+    enlarged_.reset();
+    texture_.reset(SDL_CreateTexture(renderer_.get(), SDL_PIXELFORMAT_RGB888, SDL_TEXTUREACCESS_STREAMING,
+                                     static_cast<int>(picture_.width), static_cast<int>(picture_.height)));
+    if (texture_) SDL_SetTextureBlendMode(texture_.get(), SDL_BLENDMODE_NONE);
+}
+
+void Screen::upload(int first_row, int rows) {
+    const int width = static_cast<int>(picture_.width);
+    const SDL_Rect band{0, first_row, width, rows};
+    SDL_UpdateTexture(texture_.get(), &band,
+                      picture_.pixels.data() + usize{picture_.width} * static_cast<usize>(first_row),
+                      width * static_cast<int>(sizeof(u32)));
+    enlarged_current_ = false;
+}
+
+bool Screen::set_picture(const Picture& picture) {
+    if (picture.width == 0 || picture.height == 0) return false;
+    if (!texture_ || picture.width != picture_.width || picture.height != picture_.height) {
+        picture_ = picture;
+        create_picture_texture();
+        if (texture_) upload(0, static_cast<int>(picture_.height));
+        return true;
+    }
+    const usize row_bytes = usize{picture.width} * sizeof(u32);
+    const auto same = [&](usize row) {
+        return std::memcmp(picture.pixels.data() + row * picture.width, picture_.pixels.data() + row * picture.width,
+                           row_bytes) == 0;
+    };
+    usize first = 0;
+    while (first < picture.height && same(first)) ++first;
+    if (first == picture.height) return false;
+    usize last = picture.height - 1;
+    while (same(last)) --last;
+    std::copy(picture.pixels.begin() + static_cast<std::ptrdiff_t>(first * picture.width),
+              picture.pixels.begin() + static_cast<std::ptrdiff_t>((last + 1) * picture.width),
+              picture_.pixels.begin() + static_cast<std::ptrdiff_t>(first * picture.width));
+    upload(static_cast<int>(first), static_cast<int>(last - first + 1));
+    return true;
+}
+
+void Screen::contents_lost(bool device_lost) {
+    enlarged_current_ = false;
+    if (!device_lost || picture_.width == 0) return;
+    create_picture_texture();
+    if (texture_) upload(0, static_cast<int>(picture_.height));
+}
+
+void Screen::draw_picture(const Rect& place) {
+    if (!texture_) return;
+    const SDL_Rect target = sdl(place);
+    const Size size = picture_size(picture_);
+    if (whole_pixels(size, place)) {
+        SDL_RenderCopy(renderer_.get(), texture_.get(), nullptr, &target);
+        return;
+    }
+    const int factor = sharp_factor(size, place, largest_texture_);
+    const Size wanted{size.width * factor, size.height * factor};
+    if (!enlarged_ || wanted != enlarged_size_) {
+        enlarged_.reset(SDL_CreateTexture(renderer_.get(), SDL_PIXELFORMAT_RGB888, SDL_TEXTUREACCESS_TARGET,
+                                          wanted.width, wanted.height));
+        if (enlarged_) SDL_SetTextureScaleMode(enlarged_.get(), SDL_ScaleModeLinear);
+        enlarged_size_ = wanted;
+        enlarged_current_ = false;
+    }
+    if (!enlarged_) { // no memory for it: rough, but there
+        SDL_RenderCopy(renderer_.get(), texture_.get(), nullptr, &target);
+        return;
+    }
+    if (!enlarged_current_) {
+        SDL_SetRenderTarget(renderer_.get(), enlarged_.get());
+        SDL_RenderCopy(renderer_.get(), texture_.get(), nullptr, nullptr);
+        SDL_SetRenderTarget(renderer_.get(), nullptr);
+        enlarged_current_ = true;
+    }
+    SDL_RenderCopy(renderer_.get(), enlarged_.get(), nullptr, &target);
+}
+
+void Screen::draw_panel(Panel& panel) {
+    if (!panel.visible) return;
+    const Size size = panel.canvas_.size();
+    if (size.width == 0 || size.height == 0) return;
+    if (!panel.texture_ || panel.texture_size_ != size) {
+        panel.texture_.reset(SDL_CreateTexture(renderer_.get(), SDL_PIXELFORMAT_ARGB8888, SDL_TEXTUREACCESS_STREAMING,
+                                               size.width, size.height));
+        if (!panel.texture_) return;
+        SDL_SetTextureBlendMode(panel.texture_.get(), SDL_BLENDMODE_BLEND);
+        panel.texture_size_ = size;
+        panel.changed_ = true;
+    }
+    if (panel.changed_) {
+        SDL_UpdateTexture(panel.texture_.get(), nullptr, panel.canvas_.pixels().data(),
+                          size.width * static_cast<int>(sizeof(u32)));
+        panel.changed_ = false;
+    }
+    const SDL_Rect target = sdl(panel.place);
+    SDL_RenderCopy(renderer_.get(), panel.texture_.get(), nullptr, &target);
+}
+
+void Screen::present(const Rect& picture_place, std::initializer_list<Panel*> panels) {
+    SDL_SetRenderDrawColor(renderer_.get(), 0, 0, 0, 255);
+    SDL_RenderClear(renderer_.get());
+    draw_picture(picture_place);
+    for (Panel* panel : panels) draw_panel(*panel);
+    SDL_RenderPresent(renderer_.get());
+}
+
+} // namespace r86
