@@ -40,6 +40,8 @@ public:
     virtual void send(HostInput input) = 0;
     /// Text typed as keystrokes on a US keyboard, as fast as the guest takes them. UTF-8; what has no key is left out.
     virtual void type(std::string text) = 0;
+    /// Keys that are pressed together and released in the opposite order, after what is still to be typed.
+    virtual void press(std::vector<KeyCode> chord) = 0;
     /// Opens the file and inserts it; an empty path ejects. A failure comes back through take_message().
     virtual void change_medium(std::string drive, std::string path) = 0;
     virtual void set_paused(bool paused) = 0;

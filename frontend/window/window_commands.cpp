@@ -1,5 +1,5 @@
 /// What the host key's commands and the menus do.
-#include "frontend/png_writer.h"
+#include "frontend/png.h"
 #include "frontend/window/media.h"
 #include "frontend/window/window_loop.h"
 #include <chrono>
@@ -154,9 +154,7 @@ void WindowLoop::folder_menu(const std::string& drive, const fs::path& folder) {
 
 void WindowLoop::press_chord(std::string_view names) {
     perform(keyboard_.release_all());
-    const std::vector<KeyCode> keys = find_chord(names);
-    for (const KeyCode key : keys) port_.send(input::Key{key, true});
-    for (auto key = keys.rbegin(); key != keys.rend(); ++key) port_.send(input::Key{*key, false});
+    port_.press(find_chord(names));
 }
 
 void WindowLoop::paste() {
