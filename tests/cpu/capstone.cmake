@@ -1,0 +1,10 @@
+# The decoder is compared with Capstone where the host has it; without it those tests are left out.
+find_path(R86_CAPSTONE_INCLUDE capstone/capstone.h)
+find_library(R86_CAPSTONE_LIBRARY capstone)
+if(TARGET unit_cpu AND R86_CAPSTONE_INCLUDE AND R86_CAPSTONE_LIBRARY AND NOT CMAKE_CROSSCOMPILING)
+  target_compile_definitions(unit_cpu PRIVATE R86_HAVE_CAPSTONE)
+  target_include_directories(unit_cpu PRIVATE ${R86_CAPSTONE_INCLUDE})
+  target_link_libraries(unit_cpu PRIVATE ${R86_CAPSTONE_LIBRARY})
+  add_test(NAME decoder_capstone_long COMMAND unit_cpu "[capstone-long]")
+  set_tests_properties(decoder_capstone_long PROPERTIES LABELS long TIMEOUT 3600)
+endif()
