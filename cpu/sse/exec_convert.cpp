@@ -12,9 +12,11 @@ u32 to_dword(Context& c, B value, bool truncate) {
     return static_cast<u32>(softfloat::to_i32(c, value, truncate));
 }
 
-/// Two MMX dwords to the low two elements. `transition`: the x87 goes over to MMX.
+/// Two dwords to the low two elements. From memory the x87 is left alone: the manual says so of CVTPI2PD only, Intel's
+/// processors do it for CVTPI2PS as well.
 template <class B>
-Fault from_mmx(Cpu& cpu, const Insn& insn, bool transition) {
+Fault from_mmx(Cpu& cpu, const Insn& insn) {
+    const bool transition = insn.op[1].kind == OperandKind::Mmx;
     Fault fault;
     if (transition) {
         if (!begin_mmx_and_sse(cpu, fault)) return fault;
@@ -26,8 +28,8 @@ Fault from_mmx(Cpu& cpu, const Insn& insn, bool transition) {
     Context c{cpu.s.mxcsr};
     Xmm result = xmm(cpu.s, insn.op[0].reg);
     for (unsigned i = 0; i < 2; ++i) result = with_lane(result, i, softfloat::from_i32<B>(c, lane<i32>(source, i)));
+    if (transition) enter_mmx(cpu.s); // even before #XM, as Intel's processors do
     if (fault = take_flags(cpu, c); fault) return fault;
-    if (transition) enter_mmx(cpu.s);
     set_xmm(cpu.s, insn.op[0].reg, result);
     return fault;
 }
@@ -42,8 +44,8 @@ Fault to_mmx(Cpu& cpu, const Insn& insn, bool truncate) {
     Context c{cpu.s.mxcsr};
     Lanes<u32, 8> result{};
     for (unsigned i = 0; i < 2; ++i) result[i] = to_dword(c, lane<B>(source, i), truncate);
+    enter_mmx(cpu.s); // even before #XM, as Intel's processors do
     if (fault = take_flags(cpu, c); fault) return fault;
-    enter_mmx(cpu.s);
     set_mm(cpu.s, insn.op[0].reg, pack(result));
     return fault;
 }
@@ -108,9 +110,8 @@ u32 truncated(Context& c, B value) {
 
 } // namespace
 
-Fault cvtpi2ps(Cpu& cpu, const Insn& insn) { return from_mmx<u32>(cpu, insn, true); }
-/// From memory it leaves the x87 alone.
-Fault cvtpi2pd(Cpu& cpu, const Insn& insn) { return from_mmx<u64>(cpu, insn, insn.op[1].kind == OperandKind::Mmx); }
+Fault cvtpi2ps(Cpu& cpu, const Insn& insn) { return from_mmx<u32>(cpu, insn); }
+Fault cvtpi2pd(Cpu& cpu, const Insn& insn) { return from_mmx<u64>(cpu, insn); }
 Fault cvtps2pi(Cpu& cpu, const Insn& insn) { return to_mmx<u32>(cpu, insn, false); }
 Fault cvtpd2pi(Cpu& cpu, const Insn& insn) { return to_mmx<u64>(cpu, insn, false); }
 Fault cvttps2pi(Cpu& cpu, const Insn& insn) { return to_mmx<u32>(cpu, insn, true); }
