@@ -5,6 +5,11 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "R86", "REWIND86", 1)
     // Patched when the tables are made: the first address that PCI memory may use.
     Name (MEMS, 0xE0000000)
 
+    Scope (\_PR)
+    {
+        Processor (CPU0, 0, 0, 0) {}
+    }
+
     Scope (\_SB)
     {
         Device (PCI0)
@@ -203,9 +208,11 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "R86", "REWIND86", 1)
         {
             PRQ0, 8, PRQ1, 8, PRQ2, 8, PRQ3, 8
         }
+        // The bridge inverts the PIRQ pins, so that 8259A and I/O APIC see active high levels; the small IRQ descriptor
+        // cannot say that.
         Name (CURR, ResourceTemplate ()
         {
-            IRQ (Level, ActiveLow, Shared) { 5 }
+            Interrupt (, Level, ActiveHigh, Shared) { 5 }
         })
         Method (ISTA, 1)
         {
@@ -214,22 +221,21 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "R86", "REWIND86", 1)
         }
         Method (ICRS, 1)
         {
-            CreateWordField (CURR, 1, IMSK)
-            If (And (Arg0, 0x80)) { Store (0, IMSK) }
-            Else { ShiftLeft (1, And (Arg0, 0x0F), IMSK) }
+            CreateDWordField (CURR, 5, IRQN)
+            If (And (Arg0, 0x80)) { Store (0, IRQN) }
+            Else { Store (And (Arg0, 0x0F), IRQN) }
             Return (CURR)
         }
         Method (ISRS, 1)
         {
-            CreateWordField (Arg0, 1, IMSK)
-            FindSetRightBit (IMSK, Local0)
-            Return (Subtract (Local0, 1))
+            CreateDWordField (Arg0, 5, IRQN)
+            Return (IRQN)
         }
         Device (LNKA)
         {
             Name (_HID, EisaId ("PNP0C0F"))
             Name (_UID, 1)
-            Name (_PRS, ResourceTemplate () { IRQ (Level, ActiveLow, Shared) { 5, 10, 11 } })
+            Name (_PRS, ResourceTemplate () { Interrupt (, Level, ActiveHigh, Shared) { 5, 10, 11 } })
             Method (_STA, 0) { Return (ISTA (PRQ0)) }
             Method (_DIS, 0) { Or (PRQ0, 0x80, PRQ0) }
             Method (_CRS, 0) { Return (ICRS (PRQ0)) }
@@ -239,7 +245,7 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "R86", "REWIND86", 1)
         {
             Name (_HID, EisaId ("PNP0C0F"))
             Name (_UID, 2)
-            Name (_PRS, ResourceTemplate () { IRQ (Level, ActiveLow, Shared) { 5, 10, 11 } })
+            Name (_PRS, ResourceTemplate () { Interrupt (, Level, ActiveHigh, Shared) { 5, 10, 11 } })
             Method (_STA, 0) { Return (ISTA (PRQ1)) }
             Method (_DIS, 0) { Or (PRQ1, 0x80, PRQ1) }
             Method (_CRS, 0) { Return (ICRS (PRQ1)) }
@@ -249,7 +255,7 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "R86", "REWIND86", 1)
         {
             Name (_HID, EisaId ("PNP0C0F"))
             Name (_UID, 3)
-            Name (_PRS, ResourceTemplate () { IRQ (Level, ActiveLow, Shared) { 5, 10, 11 } })
+            Name (_PRS, ResourceTemplate () { Interrupt (, Level, ActiveHigh, Shared) { 5, 10, 11 } })
             Method (_STA, 0) { Return (ISTA (PRQ2)) }
             Method (_DIS, 0) { Or (PRQ2, 0x80, PRQ2) }
             Method (_CRS, 0) { Return (ICRS (PRQ2)) }
@@ -259,7 +265,7 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "R86", "REWIND86", 1)
         {
             Name (_HID, EisaId ("PNP0C0F"))
             Name (_UID, 4)
-            Name (_PRS, ResourceTemplate () { IRQ (Level, ActiveLow, Shared) { 5, 10, 11 } })
+            Name (_PRS, ResourceTemplate () { Interrupt (, Level, ActiveHigh, Shared) { 5, 10, 11 } })
             Method (_STA, 0) { Return (ISTA (PRQ3)) }
             Method (_DIS, 0) { Or (PRQ3, 0x80, PRQ3) }
             Method (_CRS, 0) { Return (ICRS (PRQ3)) }

@@ -54,6 +54,7 @@ u16 PhysicalMemory::region_for(const Mapping& mapping, u64 first) {
     if (regions_.size() == 0xFFF0) {
         std::vector<bool> used(regions_.size());
         for (u64 i = 0; i < kPages; ++i) used[pages_[i].read_region] = used[pages_[i].write_region] = true;
+        used[under_overlay_.read_region] = used[under_overlay_.write_region] = true;
         for (usize i = 1; i < regions_.size(); ++i) {
             if (used[i]) continue;
             regions_[i] = {mapping.handler, first, mapping.handler_base};
@@ -79,7 +80,7 @@ void PhysicalMemory::map(PhysAddr first, u64 size, const Mapping& read, const Ma
         return nullptr;
     };
     for (u64 address = first.value; address < end; address += kPageSize) {
-        Page& page = pages_[address >> kPageShift];
+        Page& page = overlaid_ && address == overlay_.value ? under_overlay_ : pages_[address >> kPageShift];
         page.read = host(read, address);
         page.write = write.target == Target::Rom ? nullptr : host(write, address);
         page.read_region = read_region;
@@ -91,6 +92,29 @@ void PhysicalMemory::map_default(PhysAddr first, u64 size) {
     const u64 ram_end = std::clamp(ram_size_, first.value, first.value + size);
     if (ram_end > first.value) map(first, ram_end - first.value, {Target::Ram, nullptr, nullptr, 0});
     if (ram_end < first.value + size) map({ram_end}, first.value + size - ram_end, {});
+}
+
+void PhysicalMemory::set_overlay(PhysAddr at, MmioHandler* handler) {
+    const auto tell = [this](PhysAddr first) {
+        if (observer_) observer_->mapping_changed(first, {first.value + kPageSize - 1});
+    };
+    if (overlaid_) {
+        Page& hidden = page(overlay_);
+        // Whoever began to watch the page meanwhile still wants to know.
+        const u8 watch = under_overlay_.watch | hidden.watch;
+        tell(overlay_);
+        hidden = under_overlay_;
+        hidden.watch = watch;
+        overlaid_ = false;
+    }
+    if (!handler || !exists(at)) return;
+    tell(at);
+    const u16 region = region_for({Target::Mmio, nullptr, handler, 0}, at.value);
+    overlaid_ = true;
+    overlay_ = at;
+    under_overlay_ = page(at);
+    page(at) = Page{};
+    page(at).read_region = page(at).write_region = region;
 }
 
 u64 PhysicalMemory::read_in_page(PhysAddr address, unsigned size) {

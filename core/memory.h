@@ -68,6 +68,10 @@ public:
     /// As the board is at power-on without any BAR: RAM where there is RAM, nothing elsewhere.
     void map_default(PhysAddr first, u64 size);
 
+    /// A page of registers inside the processor (the local APIC) that hides whatever stands at that address, also when
+    /// that changes underneath. nullptr takes it away.
+    void set_overlay(PhysAddr page, MmioHandler* handler);
+
     // What DMA and chips use. Addresses may run over page and region borders; what nobody claims reads as FFh.
     void read(PhysAddr address, std::span<u8> out);
     void write(PhysAddr address, std::span<const u8> in);
@@ -98,6 +102,9 @@ private:
     u8* ram_ = nullptr;
     Page* pages_ = nullptr;
     std::vector<Region> regions_;
+    bool overlaid_ = false;
+    PhysAddr overlay_;
+    Page under_overlay_; ///< the page as map() left it
     MemoryObserver* observer_ = nullptr;
 };
 

@@ -104,6 +104,7 @@ public:
         std::function<u8()> acknowledge_interrupt; ///< INTA cycles: the vector
         std::function<void(bool)> smm_changed;     ///< SMIACT#: the board shows or hides SMRAM
         std::function<void(bool)> ferr;            ///< FERR#: IRQ 13
+        std::function<void(u64)> apic_base;        ///< IA32_APIC_BASE changed: the local APIC moves, starts or stops
     } hooks;
 
     void visit(StateVisitor& visitor);

@@ -39,7 +39,6 @@ struct MachineConfig {
     bool isa_debug_exit = false;
     std::optional<u16> post_port; ///< bytes written there go to `post`
     bool no_reboot = false;
-    bool apic = false; ///< reserved for the local and I/O APIC
 
     // Where bytes go; nullptr: nowhere. They outlive the machine.
     std::array<ByteSink*, 2> serial{};

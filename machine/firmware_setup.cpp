@@ -43,6 +43,7 @@ void add_direct_boot(FwCfg& fw, DirectBoot boot) {
 
 void set_up_fw_cfg(FwCfg& fw, const MachineConfig& config, const CpuModel& model) {
     using namespace fw_cfg_item;
+    const bool apic = model.has(Feature::APIC); // the board has its I/O APIC with it
     fw.add_number(kRamSize, config.memory_bytes, 8);
     fw.add_number(kNoGraphic, 0, 2);
     fw.add_number(kCpuCount, 1, 2);
@@ -50,7 +51,7 @@ void set_up_fw_cfg(FwCfg& fw, const MachineConfig& config, const CpuModel& model
     fw.add_number(kNuma, 0, 16); // no nodes; for each processor its node
     fw.add_number(kBootMenu, config.boot_menu, 2);
     fw.add_number(kBootDevice, 0, 2);
-    fw.add_number(kIrq0Override, config.apic, 4);
+    fw.add_number(kIrq0Override, apic, 4);
     fw.add_file("etc/max-cpus", little_endian(1, 8));
 
     ByteWriter e820; // address, length, type 1 = RAM; the firmware adds what it takes for itself
@@ -59,7 +60,7 @@ void set_up_fw_cfg(FwCfg& fw, const MachineConfig& config, const CpuModel& model
     // For each sleeping state its type, bit 7: supported. Soft off alone.
     fw.add_file("etc/system-states", {128, 0, 0, 1, 2, 128});
 
-    AcpiFiles acpi = build_acpi({config.memory_bytes, 1, config.apic});
+    AcpiFiles acpi = build_acpi({config.memory_bytes, 1, apic});
     fw.add_file("etc/acpi/tables", std::move(acpi.tables));
     fw.add_file("etc/acpi/rsdp", std::move(acpi.rsdp));
     fw.add_file("etc/table-loader", std::move(acpi.loader));

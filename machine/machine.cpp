@@ -51,7 +51,7 @@ bool Machine::handle_requests(Stop& stop) {
         if (asked.reset)
             pc_.reset(ResetKind::Hard);
         else
-            pc_.cpu.init();
+            pc_.init_processor();
         return false;
     }
     ended_ = true;
@@ -60,12 +60,7 @@ bool Machine::handle_requests(Stop& stop) {
 }
 
 /// HLT with interrupts disabled, or with nothing unmasked: no chip of this board can wake the processor then.
-bool Machine::halt_is_dead() const {
-    const CpuState& s = pc_.cpu.s;
-    if (!s.halted) return false;
-    const bool masked = !pc_.pic_master.initialised() || pc_.pic_master.imr() == 0xFF;
-    return !(s.eflags & kIF) || masked;
-}
+bool Machine::halt_is_dead() const { return pc_.cpu.s.halted && !pc_.halt_may_end(); }
 
 /// A halt's ticks pass without work.
 void Machine::skip_to(Tick tick) {
@@ -100,7 +95,7 @@ Stop Machine::run_until(Tick target) {
                 end_ = {StopReason::TripleFault, 0};
                 return end_;
             }
-            cpu.init(); // the chip set answers the shutdown cycle with INIT#
+            pc_.init_processor(); // the chip set answers the shutdown cycle with INIT#
             break;
         }
     }

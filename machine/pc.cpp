@@ -12,7 +12,8 @@ namespace r86 {
 namespace {
 
 constexpr u64 kTopOfMemory = u64{1} << 32;
-constexpr u64 kInterruptControllers = 0xFEC00000; // I/O APIC, local APICs and firmware stand from here on
+constexpr u64 kIoApicBase = 0xFEC00000;
+constexpr u64 kInterruptControllers = kIoApicBase; // I/O APIC, local APIC and firmware stand from here on
 
 std::vector<u8> copy(std::span<const u8> bytes) { return {bytes.begin(), bytes.end()}; }
 
@@ -28,8 +29,8 @@ Pc::Pc(MachineConfig& config, Log& log_)
       cpu(model, memory, io, clock, log), bios(config.bios.empty() ? copy(bundled_bios().bytes) : config.bios),
       bios_low(low_window(bios)), rtc(events, config.rtc), pmc(memory, 0x1AF4, 0x1100),
       pci_vga(vga.vram(), choose_vgabios(config)) {
-    if (!config.apic) model.set(Feature::APIC, false);
     wire_processor();
+    wire_apics();
     wire_interrupts();
     wire_ports();
     wire_resets();
@@ -46,11 +47,11 @@ Pc::Pc(MachineConfig& config, Log& log_)
 }
 
 void Pc::wire_processor() {
-    cpu.hooks.acknowledge_interrupt = [this] { return pic_master.acknowledge(); };
+    cpu.hooks.acknowledge_interrupt = [this] { return local_apic.acknowledge(); };
+    cpu.hooks.apic_base = [this](u64 value) { place_local_apic(value); };
     cpu.hooks.smm_changed = [this](bool active) { pmc.set_smm(active); };
     cpu.hooks.ferr = [this](bool level) { coprocessor.set_ferr(level); };
     coprocessor.ignne.connect([this](bool level) { cpu.set_ignne(level); });
-    pic_master.int_out.connect([this](bool level) { cpu.set_intr(level); });
     pm.smi.connect([this](bool level) {
         if (level) cpu.raise_smi();
     });
@@ -59,12 +60,51 @@ void Pc::wire_processor() {
     events.on_earlier([this] { cpu.request_exit(); });
 }
 
+/// The local APIC stands between every interrupt and the processor; with IA32_APIC_BASE.EN clear, or in a model that
+/// has none, it is a wire from the 8259A pair to INTR.
+void Pc::wire_apics() {
+    pic_master.int_out.connect([this](bool level) {
+        local_apic.set_lint(0, level);
+        io_apic.set_pin(0, level);
+    });
+    local_apic.connect_external([this] { return pic_master.acknowledge(); });
+    local_apic.intr.connect([this](bool level) { cpu.set_intr(level); });
+    local_apic.nmi.connect([this](bool level) { cpu.set_nmi(level); });
+    local_apic.smi.connect([this](bool level) {
+        if (level) cpu.raise_smi();
+    });
+    local_apic.on_eoi([this](u8 vector) { io_apic.end_of_interrupt(vector); });
+    io_apic.connect([this](const ApicMessage& message) { return local_apic.deliver(message); });
+    io_apic.external.connect([this](bool level) { local_apic.set_external(level); });
+    if (model.has(Feature::APIC))
+        memory.map({kIoApicBase}, kPageSize, {PhysicalMemory::Target::Mmio, nullptr, &io_apic, 0});
+}
+
+/// IA32_APIC_BASE: EN in bit 11, the page of the registers from bit 12 on.
+void Pc::place_local_apic(u64 apic_base) {
+    const bool enabled = apic_base & 0x800;
+    local_apic.set_globally_enabled(enabled);
+    memory.set_overlay({apic_base & ~kPageMask}, enabled ? &local_apic : nullptr);
+}
+
+void Pc::init_processor() {
+    cpu.init();
+    local_apic.initialise();
+}
+
+bool Pc::halt_may_end() const {
+    const bool masked = !(cpu.s.eflags & kIF);
+    if (model.has(Feature::APIC) && (local_apic.may_wake(masked) || io_apic.may_wake(masked))) return true;
+    return !masked && pic_master.initialised() && pic_master.imr() != 0xFF;
+}
+
 void Pc::wire_interrupts() {
     irqs.connect([this](unsigned line, bool level) {
         if (line < 8)
             pic_master.set_ir(line, level);
         else
             pic_slave.set_ir(line - 8, level);
+        io_apic.set_pin(line == 0 ? 2 : line, level); // IRQ 2 is the cascade: its input is free for the timer
     });
     port61.gate2.connect([this](bool level) { pit.set_gate(2, level); });
     port61.speaker.connect([this](bool level) { speaker.set_enabled(level); });
@@ -159,6 +199,7 @@ void Pc::wire_resets() {
     on_rise(kbc.cpu_reset, &BoardRequests::init);
     on_rise(port92.init_pulse, &BoardRequests::init);
     on_rise(reset_control.init_pulse, &BoardRequests::init);
+    on_rise(local_apic.init, &BoardRequests::init);
     on_rise(reset_control.reset_pulse, &BoardRequests::reset);
     on_rise(pm.power_off, &BoardRequests::power_off);
 }
@@ -206,6 +247,8 @@ template <class F>
 void Pc::for_each_device(F&& f) {
     f("pic_master", pic_master);
     f("pic_slave", pic_slave);
+    f("local_apic", local_apic);
+    f("io_apic", io_apic);
     f("pit", pit);
     f("rtc", rtc);
     f("dma", dma);
@@ -253,6 +296,7 @@ void Pc::visit(StateVisitor& visitor) {
 
 void Pc::loaded() {
     requests = {};
+    memory.set_overlay({cpu.s.msr.apic_base & ~kPageMask}, cpu.s.msr.apic_base & 0x800 ? &local_apic : nullptr);
     for_each_device([](const char*, Device& device) { device.loaded(); });
     cpu.state_changed();
 }

@@ -6,6 +6,7 @@
 #include "devices/i440fx.h"
 #include "devices/i8042.h"
 #include "devices/i82077aa.h"
+#include "devices/i82093aa.h"
 #include "devices/i8237a.h"
 #include "devices/i8254.h"
 #include "devices/i8259a.h"
@@ -13,6 +14,7 @@
 #include "devices/ide_atapi_cdrom.h"
 #include "devices/ide_bus_master.h"
 #include "devices/ide_channel.h"
+#include "devices/local_apic.h"
 #include "devices/mc146818.h"
 #include "devices/ns16550a.h"
 #include "devices/parallel_port.h"
@@ -51,6 +53,10 @@ public:
     /// Everything but the contents of RAM and media.
     void visit(StateVisitor& visitor);
     void loaded();
+    /// INIT#: the processor and its local APIC.
+    void init_processor();
+    /// Could a chip wake the processor from HLT?
+    bool halt_may_end() const;
 
     Log& log;
     CpuModel model;
@@ -69,6 +75,8 @@ public:
     I8259A pic_master{I8259A::Role::Master};
     I8259A pic_slave{I8259A::Role::Slave};
     ElcrPorts elcr{pic_master, pic_slave};
+    LocalApic local_apic{events};
+    I82093aa io_apic{0xFFFF}; // inputs 16-23 are free
     I8254 pit{events};
     Mc146818 rtc;
     I8237aPair dma{memory};
@@ -108,6 +116,8 @@ public:
 
 private:
     void wire_processor();
+    void wire_apics();
+    void place_local_apic(u64 apic_base);
     void wire_interrupts();
     void wire_ports();
     void wire_resets();

@@ -154,6 +154,7 @@ Fault Cpu::write_msr(u32 index, u64 value) {
     case kApicBase: // BSP (read-only in effect), EN and the base
         if (!model.has(Feature::APIC) || (value & ~((physical_mask(*this) & ~kPageMask) | 0x900))) return Fault::gp(0);
         s.msr.apic_base = (value & ~u64{0x100}) | (s.msr.apic_base & 0x100);
+        if (hooks.apic_base) hooks.apic_base(s.msr.apic_base);
         return Fault::none();
     case kPlatformId: return Fault::gp(0);
     case kEblCrPowerOn:

@@ -53,6 +53,7 @@ void Cpu::reset(ResetKind) {
     s.smbase = 0x30000;
     s.msr = Msrs{};
     if (!model.has(Feature::APIC)) s.msr.apic_base = 0;
+    if (hooks.apic_base) hooks.apic_base(s.msr.apic_base);
     s.msr.misc_enable = 0x1801; // fast strings; no branch trace store, no precise event sampling
     s.msr.tsc_offset = -static_cast<i64>(clock.ns_at(s.tick));
     if (ferr && hooks.ferr) hooks.ferr(false);
