@@ -24,7 +24,7 @@ foreach(rom linuxboot multiboot)
 endforeach()
 add_custom_command(
   OUTPUT ${r86_bios_build}/dsdt.aml
-  COMMAND ${R86_IASL} -vs -p ${r86_bios_build}/dsdt ${r86_bios_source}/dsdt.asl
+  COMMAND ${R86_IASL} -vs -vw 3168 -p ${r86_bios_build}/dsdt ${r86_bios_source}/dsdt.asl
   DEPENDS ${r86_bios_source}/dsdt.asl
   COMMENT "Compiling dsdt.asl"
   VERBATIM)
