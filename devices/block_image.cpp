@@ -1,5 +1,6 @@
 #include "devices/block_image.h"
 #include "core/error.h"
+#include "devices/image_formats.h"
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -95,7 +96,7 @@ bool SnapshotOverlay::do_read(u64 offset, std::span<u8> out) {
         if (const std::vector<u8>* own = find(cluster))
             std::memcpy(out.data(), own->data() + inside, length);
         else if (!base_->read(offset, out.first(length)))
-            return report("image '" + name() + "' cannot be read");
+            return false;
         out = out.subspan(length);
         offset += length;
     }
@@ -113,7 +114,7 @@ bool SnapshotOverlay::do_write(u64 offset, std::span<const u8> in) {
             // What the write covers whole need not be read.
             if (length < cluster_bytes(cluster) &&
                 !base_->read(cluster * kClusterBytes, std::span(*fresh).first(cluster_bytes(cluster))))
-                return report("image '" + name() + "' cannot be read");
+                return false;
             if (clusters_.size() <= cluster) clusters_.resize(cluster + 1);
             clusters_[cluster] = std::move(fresh);
             own = clusters_[cluster].get();
@@ -162,6 +163,20 @@ private:
 
 std::unique_ptr<BlockImage> make_memory_image(std::vector<u8> content, bool read_only, std::string name) {
     return std::make_unique<MemoryImage>(std::move(content), read_only, std::move(name));
+}
+
+bool OrderedWrites::settle(HostFile& file) {
+    if (writes_.empty()) return true;
+    if (!file.flush()) return false;
+    while (!writes_.empty()) {
+        if (!file.write(writes_.begin()->first, writes_.begin()->second)) return false;
+        writes_.erase(writes_.begin());
+    }
+    return true;
+}
+
+void throw_damaged(const std::string& path, const std::string& what) {
+    throw UserError("image '" + path + "' is damaged: " + what);
 }
 
 } // namespace r86

@@ -14,9 +14,22 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace r86 {
+
+/// What an image file says about itself, for people.
+struct ImageFacts {
+    std::string format = "raw";
+    u64 file_bytes = 0;
+    u64 cluster_bytes = 0; ///< the pieces in which the file is allocated; 0 = none
+    u64 holds_unit = 512;  ///< the pieces for which `holds` is exact
+    std::string parent{};  ///< as it stands in the file
+    std::string parent_format{};
+    u32 snapshots = 0;
+    std::vector<std::pair<std::string, std::string>> details{};
+};
 
 class BlockImage {
 public:
@@ -39,6 +52,12 @@ public:
     /// Called before each cluster of a write changes; it may read the image.
     void on_before_write(ClusterHook hook) { before_write_ = std::move(hook); }
     void on_error(std::function<void(const std::string& sentence)> hook) { error_hook_ = std::move(hook); }
+
+    virtual void describe(ImageFacts&) const {}
+    /// Whether this layer itself, not the image under it, says what any of these bytes are. True where unknown.
+    virtual bool holds(u64 /*offset*/, u64 /*bytes*/) { return true; }
+    /// The image under this one; nullptr: none.
+    virtual BlockImage* parent() { return nullptr; }
 
     /// Clusters written since the start, ascending.
     const std::set<u64>& changed_clusters() const { return changed_; }
@@ -71,7 +90,9 @@ private:
 /// Writes stay in memory by cluster; the base is only read (`--snapshot`).
 class SnapshotOverlay final : public BlockImage {
 public:
-    explicit SnapshotOverlay(std::unique_ptr<BlockImage> base) : base_(std::move(base)) {}
+    explicit SnapshotOverlay(std::unique_ptr<BlockImage> base) : base_(std::move(base)) {
+        base_->on_error([this](const std::string& sentence) { report(sentence); });
+    }
     u64 size() const override { return base_->size(); }
     bool read_only() const override { return false; }
     const std::string& name() const override { return base_->name(); }
@@ -96,12 +117,19 @@ MediaKind probe_media(const std::string& path);
 
 struct ImageOptions {
     std::string format{};   ///< "raw", "qcow2", "vhd", "vmdk"; empty: probed from the content once
+    /// Files outside the image's directory that it may stand on: an image file names its parent, and a name in a file
+    /// that came from elsewhere must not reach every file of the host.
+    std::vector<std::string> parents{};
     bool snapshot = false;  ///< never write the file
     bool read_only = false; ///< show the medium as write-protected
 };
 
 /// Opens an image for a drive of that kind: a floppy is padded to its geometry, a CD is read-only.
 std::unique_ptr<BlockImage> open_image(const std::string& path, MediaKind kind, const ImageOptions& options = {});
+
+/// A directory of the host as a read-only medium: a CD is ISO 9660 with Joliet and Rock Ridge, floppies and disks are FAT.
+/// The layout follows from names, sizes and dates; contents are read from the host's files when they are asked for.
+std::unique_ptr<BlockImage> open_directory_image(const std::string& path, MediaKind kind);
 
 /// Memory as an image, for tests and for media made on the fly.
 std::unique_ptr<BlockImage> make_memory_image(std::vector<u8> content, bool read_only, std::string name);

@@ -4,6 +4,8 @@
 #include "devices/host_file.h"
 #include "core/error.h"
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #ifdef _WIN32
 #ifndef NOMINMAX
 #define NOMINMAX
@@ -25,11 +27,74 @@ namespace {
 /// One system call moves at most this much, so that its length fits every host's type.
 constexpr usize kLargestPiece = usize{1} << 30;
 
+class OpenFile final : public HostFile {
+public:
+    OpenFile(const std::string& path, Access access, const std::string& what);
+    ~OpenFile() override;
+    bool read(u64 offset, std::span<u8> out) override;
+    bool write(u64 offset, std::span<const u8> in) override;
+    bool resize(u64 bytes) override;
+
+protected:
+    bool do_flush() override;
+
+private:
+    bool fail(const char* doing);
+#ifdef _WIN32
+    void* handle_ = nullptr;
+#else
+    void close_descriptor();
+    int descriptor_ = -1;
+#endif
+};
+
 [[noreturn]] void refuse(const std::string& what, const std::string& path, const std::string& why) {
     throw UserError(what + " '" + path + "' " + why);
 }
 
 } // namespace
+
+std::unique_ptr<HostFile> HostFile::open(const std::string& path, Access access, const std::string& what) {
+    return std::make_unique<OpenFile>(path, access, what);
+}
+
+bool HostFile::flush() {
+    if (read_only_) return true;
+    if (flush_failed_) {
+        error_ = "'" + path_ + "' could not be flushed before, and the host may have lost what was written since";
+        return false;
+    }
+    if (do_flush()) return true;
+    flush_failed_ = true;
+    return false;
+}
+
+bool HostFile::read_padded(u64 offset, std::span<u8> out) {
+    const usize there = offset < size_ ? static_cast<usize>(std::min<u64>(out.size(), size_ - offset)) : 0;
+    std::fill(out.begin() + static_cast<std::ptrdiff_t>(there), out.end(), u8{0});
+    return there == 0 || read(offset, out.first(there));
+}
+
+bool same_host_file(const std::string& a, const std::string& b) {
+    std::error_code ignored;
+    return std::filesystem::equivalent(a, b, ignored);
+}
+
+std::string path_beside(const std::string& beside, const std::string& name) {
+    return (std::filesystem::path(beside).parent_path() / name).lexically_normal().string();
+}
+
+bool names_a_neighbour(const std::string& image, const std::string& name) {
+    const std::filesystem::path directory = std::filesystem::path(image).parent_path();
+    const std::filesystem::path target = (directory / name).lexically_normal();
+    if (!target.has_filename() || target.filename() == "..") return false;
+    std::error_code ignored;
+    const auto here = [](const std::filesystem::path& path) {
+        return path.empty() ? std::filesystem::path(".") : path;
+    };
+    return target.parent_path() == directory.lexically_normal() ||
+           std::filesystem::equivalent(here(target.parent_path()), here(directory), ignored);
+}
 
 #ifdef _WIN32
 
@@ -53,9 +118,8 @@ OVERLAPPED position(u64 offset) {
 
 } // namespace
 
-std::unique_ptr<HostFile> HostFile::open(const std::string& path, Access access, const std::string& what) {
-    std::unique_ptr<HostFile> file(new HostFile);
-    file->path_ = path;
+OpenFile::OpenFile(const std::string& path, Access access, const std::string& what) {
+    path_ = path;
     const DWORD attributes = GetFileAttributesA(path.c_str());
     if (access != Access::Create) {
         if (attributes == INVALID_FILE_ATTRIBUTES) refuse(what, path, "does not exist; check the name");
@@ -71,30 +135,29 @@ std::unique_ptr<HostFile> HostFile::open(const std::string& path, Access access,
         GetLastError() != ERROR_SHARING_VIOLATION) {
         handle = CreateFileA(path.c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL,
                              nullptr);
-        file->read_only_ = true;
+        read_only_ = true;
     }
     if (handle == INVALID_HANDLE_VALUE) {
         if (GetLastError() == ERROR_SHARING_VIOLATION)
             refuse(what, path, "is in use by another program; close it first");
         refuse(what, path, "cannot be opened: " + last_error_text());
     }
-    file->handle_ = handle;
+    handle_ = handle;
     LARGE_INTEGER size{};
     GetFileSizeEx(handle, &size);
-    file->size_ = static_cast<u64>(size.QuadPart);
-    return file;
+    size_ = static_cast<u64>(size.QuadPart);
 }
 
-HostFile::~HostFile() {
+OpenFile::~OpenFile() {
     if (handle_) CloseHandle(handle_);
 }
 
-bool HostFile::fail(const char* doing) {
+bool OpenFile::fail(const char* doing) {
     error_ = "'" + path_ + "' " + doing + ": " + last_error_text();
     return false;
 }
 
-bool HostFile::read(u64 offset, std::span<u8> out) {
+bool OpenFile::read(u64 offset, std::span<u8> out) {
     while (!out.empty()) {
         OVERLAPPED at = position(offset);
         DWORD got = 0;
@@ -106,7 +169,7 @@ bool HostFile::read(u64 offset, std::span<u8> out) {
     return true;
 }
 
-bool HostFile::write(u64 offset, std::span<const u8> in) {
+bool OpenFile::write(u64 offset, std::span<const u8> in) {
     while (!in.empty()) {
         OVERLAPPED at = position(offset);
         DWORD done = 0;
@@ -119,9 +182,9 @@ bool HostFile::write(u64 offset, std::span<const u8> in) {
     return true;
 }
 
-bool HostFile::flush() { return read_only_ || FlushFileBuffers(handle_) ? true : fail("cannot be flushed"); }
+bool OpenFile::do_flush() { return FlushFileBuffers(handle_) ? true : fail("cannot be flushed"); }
 
-bool HostFile::resize(u64 bytes) {
+bool OpenFile::resize(u64 bytes) {
     LARGE_INTEGER at{};
     at.QuadPart = static_cast<LONGLONG>(bytes);
     if (!SetFilePointerEx(handle_, at, nullptr, FILE_BEGIN) || !SetEndOfFile(handle_)) return fail("cannot be resized");
@@ -150,9 +213,8 @@ bool lock_file(int descriptor, bool exclusive) {
 
 } // namespace
 
-std::unique_ptr<HostFile> HostFile::open(const std::string& path, Access access, const std::string& what) {
-    std::unique_ptr<HostFile> file(new HostFile);
-    file->path_ = path;
+OpenFile::OpenFile(const std::string& path, Access access, const std::string& what) {
+    path_ = path;
     struct stat info {};
     if (access != Access::Create) {
         if (stat(path.c_str(), &info) != 0) {
@@ -171,32 +233,40 @@ std::unique_ptr<HostFile> HostFile::open(const std::string& path, Access access,
     const bool may_fall_back = errno == EACCES || errno == EPERM || errno == EROFS || errno == ETXTBSY;
     if (descriptor < 0 && (access == Access::Read || (access == Access::PreferWrite && may_fall_back))) {
         descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-        file->read_only_ = true;
+        read_only_ = true;
     }
     if (descriptor < 0) {
         if (errno == EACCES || errno == EPERM) refuse(what, path, "may not be opened; check its permissions");
         if (errno == EEXIST) refuse(what, path, "exists already; choose another name or remove it");
         refuse(what, path, std::string("cannot be opened: ") + std::strerror(errno));
     }
-    file->descriptor_ = descriptor;
-    if (!lock_file(descriptor, !file->read_only_))
+    descriptor_ = descriptor;
+    if (!lock_file(descriptor, !read_only_)) {
+        close_descriptor(); // a constructor that throws has no destructor
         refuse(what, path, "is in use by another program; close it first, or use --snapshot in both");
+    }
     const off_t end = lseek(descriptor, 0, SEEK_END);
-    if (end < 0) refuse(what, path, std::string("cannot be measured: ") + std::strerror(errno));
-    file->size_ = static_cast<u64>(end);
-    return file;
+    if (end < 0) {
+        const std::string why = std::strerror(errno);
+        close_descriptor();
+        refuse(what, path, "cannot be measured: " + why);
+    }
+    size_ = static_cast<u64>(end);
 }
 
-HostFile::~HostFile() {
+OpenFile::~OpenFile() { close_descriptor(); }
+
+void OpenFile::close_descriptor() {
     if (descriptor_ >= 0) close(descriptor_);
+    descriptor_ = -1;
 }
 
-bool HostFile::fail(const char* doing) {
+bool OpenFile::fail(const char* doing) {
     error_ = "'" + path_ + "' " + doing + ": " + std::strerror(errno);
     return false;
 }
 
-bool HostFile::read(u64 offset, std::span<u8> out) {
+bool OpenFile::read(u64 offset, std::span<u8> out) {
     while (!out.empty()) {
         const ssize_t got =
             pread(descriptor_, out.data(), std::min(out.size(), kLargestPiece), static_cast<off_t>(offset));
@@ -209,7 +279,7 @@ bool HostFile::read(u64 offset, std::span<u8> out) {
     return true;
 }
 
-bool HostFile::write(u64 offset, std::span<const u8> in) {
+bool OpenFile::write(u64 offset, std::span<const u8> in) {
     while (!in.empty()) {
         const ssize_t done =
             pwrite(descriptor_, in.data(), std::min(in.size(), kLargestPiece), static_cast<off_t>(offset));
@@ -223,8 +293,7 @@ bool HostFile::write(u64 offset, std::span<const u8> in) {
     return true;
 }
 
-bool HostFile::flush() {
-    if (read_only_) return true;
+bool OpenFile::do_flush() {
     while (fsync(descriptor_) != 0) {
         if (errno == EINTR) continue;
         return fail("cannot be flushed");
@@ -232,7 +301,7 @@ bool HostFile::flush() {
     return true;
 }
 
-bool HostFile::resize(u64 bytes) {
+bool OpenFile::resize(u64 bytes) {
     if (ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) return fail("cannot be resized");
     size_ = bytes;
     return true;

@@ -22,7 +22,7 @@ public:
 
     /// `what` names the file's role in messages, e.g. "disk image".
     static std::unique_ptr<HostFile> open(const std::string& path, Access access, const std::string& what);
-    ~HostFile();
+    virtual ~HostFile() = default;
     HostFile(const HostFile&) = delete;
     HostFile& operator=(const HostFile&) = delete;
 
@@ -32,29 +32,38 @@ public:
     u64 size() const { return size_; }
 
     /// All or nothing; reading beyond the end is an error.
-    [[nodiscard]] bool read(u64 offset, std::span<u8> out);
+    [[nodiscard]] virtual bool read(u64 offset, std::span<u8> out) = 0;
     /// Writing beyond the end extends the file; the gap reads as zeros.
-    [[nodiscard]] bool write(u64 offset, std::span<const u8> in);
-    /// Returns when everything written so far is on the medium (fsync).
+    [[nodiscard]] virtual bool write(u64 offset, std::span<const u8> in) = 0;
+    /// Returns when everything written so far is on the medium (fsync). Once the host has failed here, it may have
+    /// dropped what it could not write and would call the next flush a success; so every later flush fails too.
     [[nodiscard]] bool flush();
-    [[nodiscard]] bool resize(u64 bytes);
+    [[nodiscard]] virtual bool resize(u64 bytes) = 0;
+
+    /// As `read`, with zeros for what lies beyond the end.
+    [[nodiscard]] bool read_padded(u64 offset, std::span<u8> out);
 
     /// What went wrong last, in the host's words.
     const std::string& error() const { return error_; }
 
-private:
+protected:
     HostFile() = default;
-    bool fail(const char* doing);
+    virtual bool do_flush() = 0;
 
     std::string path_;
     std::string error_;
     u64 size_ = 0;
     bool read_only_ = false;
-#ifdef _WIN32
-    void* handle_ = nullptr;
-#else
-    int descriptor_ = -1;
-#endif
+
+private:
+    bool flush_failed_ = false;
 };
+
+/// Whether two paths lead to the same file of the host; false if one leads nowhere.
+bool same_host_file(const std::string& a, const std::string& b);
+/// `name` as a path from the directory in which `beside` lies.
+std::string path_beside(const std::string& beside, const std::string& name);
+/// Whether `name`, as it stands in an image file, means a file in the image's own directory.
+bool names_a_neighbour(const std::string& image, const std::string& name);
 
 } // namespace r86

@@ -1,9 +1,10 @@
 # Debian packages that rewind86 needs, and how to install the missing ones. Sourced by ./start and ./test.
 
-run_packages=(cmake ninja-build g++ pkg-config libsdl2-dev libcli11-dev zlib1g-dev nlohmann-json3-dev libcapstone-dev
+run_packages=(cmake ninja-build g++ pkg-config libsdl2-dev libcli11-dev zlib1g-dev libzstd-dev nlohmann-json3-dev libcapstone-dev
     seabios nasm acpica-tools xorriso cpio)
 test_packages=(catch2 libmpfr-dev clang clang-format-14 ccache grub-rescue-pc mtools dosfstools qemu-user
-    g++-aarch64-linux-gnu libc6-dev-arm64-cross g++-mingw-w64-x86-64-posix xvfb xauth xdotool imagemagick gdb)
+    g++-aarch64-linux-gnu libc6-dev-arm64-cross g++-mingw-w64-x86-64-posix xvfb xauth xdotool imagemagick gdb
+    qemu-utils libclang-rt-14-dev)
 
 # missing_packages NAME...: prints those that are not installed.
 missing_packages() {

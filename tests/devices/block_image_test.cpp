@@ -88,11 +88,11 @@ TEST_CASE("image: bad files are refused with a sentence that says what to do") {
     CHECK_THAT(refusal(scratch.file("tiny", std::vector<u8>(511)), MediaKind::Floppy), Catch::Contains("smaller"));
     CHECK_THAT(refusal(scratch.file("big", std::vector<u8>(2949121)), MediaKind::Floppy), Catch::Contains("2.88 MB"));
     const std::string good = scratch.file("good", std::vector<u8>(512));
-    CHECK_THAT(refusal(good, MediaKind::Disk, {.format = "qcow2"}), Catch::Contains("not available yet"));
+    CHECK_THAT(refusal(good, MediaKind::Disk, {.format = "qcow2"}), Catch::Contains("no qcow2 file"));
     CHECK_THAT(refusal(good, MediaKind::Disk, {.format = "zip"}), Catch::Contains("unknown image format"));
     std::vector<u8> qcow(512);
     std::memcpy(qcow.data(), "QFI\xFB", 4);
-    CHECK_THAT(refusal(scratch.file("q", qcow), MediaKind::Disk), Catch::Contains("not available yet"));
+    CHECK_THAT(refusal(scratch.file("q", qcow), MediaKind::Disk), Catch::Contains("version 0"));
 }
 
 TEST_CASE("image: a second writer is kept out, readers share") {
