@@ -16,6 +16,7 @@ namespace r86 {
 class Ns16550a final : public Device, public PortHandler {
 public:
     static constexpr u64 kHz = 1843200;
+    static constexpr usize kLine = 64; ///< bytes that may be on their way from the far end
     /// Modem inputs, in the places of the Modem Status Register.
     enum ModemInput : u8 { kCts = 0x10, kDsr = 0x20, kRi = 0x40, kDcd = 0x80 };
 
@@ -45,7 +46,6 @@ public:
 
 private:
     static constexpr usize kFifo = 16;
-    static constexpr usize kLine = 64;
     struct State {
         std::array<u8, kFifo> rx{}, rx_errors{}; ///< receiver FIFO; [0] alone is RBR without FIFOs
         std::array<u8, kFifo> tx{};

@@ -1,0 +1,115 @@
+#include "frontend/cli/machine_config.h"
+#include "core/error.h"
+#include "cpu/model.h"
+#include "frontend/host/files.h"
+#include <ctime>
+
+namespace r86 {
+
+namespace {
+
+constexpr u32 kHeadlessMips = 100;
+
+/// The host's local time, which is what old systems expect of the clock.
+RtcTime time_now() {
+    const std::time_t now = std::time(nullptr);
+    std::tm local{};
+    localtime_r(&now, &local);
+    return {static_cast<u16>(local.tm_year + 1900), static_cast<u8>(local.tm_mon + 1), static_cast<u8>(local.tm_mday),
+            static_cast<u8>(local.tm_hour),         static_cast<u8>(local.tm_min),     static_cast<u8>(local.tm_sec)};
+}
+
+class Builder {
+public:
+    Builder(const Options& options, MachineConfig& config) : options_(options), config_(config) {}
+
+    void open_images() {
+        for (const std::string& path : options_.floppies) add_floppy(path);
+        for (const ImageOption& disk : options_.disks) add_disk(disk);
+        if (!options_.cdrom.empty()) add_cd(options_.cdrom);
+        for (const std::string& text : options_.images) {
+            const ImageOption image = parse_image_option(text);
+            switch (image.format.empty() ? probe_media(image.path) : MediaKind::Disk) {
+            case MediaKind::Floppy: add_floppy(image.path); break;
+            case MediaKind::Cd: add_cd(image.path); break;
+            case MediaKind::Disk: add_disk(image); break;
+            }
+        }
+    }
+
+    void read_kernel() {
+        if (options_.kernel.empty()) return;
+        KernelFiles& files = config_.kernel.emplace();
+        files.kernel = read_host_file(options_.kernel, "kernel");
+        files.command_line = options_.append;
+        if (!options_.initrd.empty()) files.initrd = read_host_file(options_.initrd, "initial RAM disk");
+        for (const std::string& module : options_.modules) {
+            const usize blank = module.find(' ');
+            const std::string arguments = blank == std::string::npos ? "" : module.substr(blank + 1);
+            files.modules.push_back({read_host_file(module.substr(0, blank), "module"), arguments});
+        }
+    }
+
+    void read_firmware() {
+        if (!options_.bios.empty()) config_.bios = read_host_file(options_.bios, "firmware");
+        config_.no_vgabios = options_.vgabios == "none";
+        if (!options_.vgabios.empty() && !config_.no_vgabios)
+            config_.vgabios = read_host_file(options_.vgabios, "VGA BIOS");
+    }
+
+private:
+    std::unique_ptr<BlockImage> open(const std::string& path, MediaKind kind, const std::string& format = "") {
+        ImageOptions how;
+        how.format = format;
+        how.snapshot = options_.snapshot;
+        return open_image(path, kind, how);
+    }
+    void add_floppy(const std::string& path) {
+        for (auto& drive : config_.floppies) {
+            if (drive) continue;
+            drive = open(path, MediaKind::Floppy);
+            return;
+        }
+        throw UserError("floppy image '" + path + "': both floppy drives are taken");
+    }
+    void add_disk(const ImageOption& image) {
+        if (config_.disks.size() == 3)
+            throw UserError("disk image '" + image.path + "': there is room for three disks");
+        config_.disks.push_back(open(image.path, MediaKind::Disk, image.format));
+    }
+    void add_cd(const std::string& path) {
+        if (config_.cdrom) throw UserError("CD image '" + path + "': there is one CD drive, and it has a disc");
+        config_.cdrom = open(path, MediaKind::Cd);
+    }
+
+    const Options& options_;
+    MachineConfig& config_;
+};
+
+} // namespace
+
+MachineConfig make_machine_config(const Options& options, bool interactive) {
+    MachineConfig config;
+    config.memory_bytes = options.memory_bytes;
+    static_cast<void>(find_cpu_model(options.cpu)); // says what is wrong with it
+    config.cpu = options.cpu;
+    config.mips = options.mips.value_or(kHeadlessMips);
+    if (options.rtc)
+        config.rtc = *options.rtc;
+    else if (options.rtc_now || interactive)
+        config.rtc = time_now();
+    config.boot_order = options.boot;
+    config.boot_menu = options.boot_menu;
+    config.isa_debug_exit = options.isa_debug_exit;
+    config.post_port = options.post_port;
+    config.no_reboot = options.no_reboot;
+    check_config(config);
+    Builder builder(options, config);
+    builder.read_firmware();
+    builder.read_kernel();
+    builder.open_images();
+    check_config(config);
+    return config;
+}
+
+} // namespace r86

@@ -1,0 +1,43 @@
+#include "frontend/host/files.h"
+#include "core/error.h"
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+
+namespace r86 {
+
+namespace {
+struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, Close>;
+} // namespace
+
+std::vector<u8> read_host_file(const std::string& path, const std::string& what, u64 most) {
+    const std::string subject = what + " '" + path + "' ";
+    std::error_code ignored;
+    if (std::filesystem::is_directory(path, ignored)) throw UserError(subject + "is a directory");
+    const File file(std::fopen(path.c_str(), "rb"));
+    if (!file) throw UserError(subject + "cannot be read: " + std::strerror(errno));
+    std::vector<u8> content;
+    u8 chunk[65536];
+    while (const usize got = std::fread(chunk, 1, sizeof chunk, file.get())) {
+        content.insert(content.end(), chunk, chunk + got);
+        if (content.size() > most) throw UserError(subject + "is too large");
+    }
+    if (std::ferror(file.get())) throw UserError(subject + "cannot be read: " + std::strerror(errno));
+    if (content.empty()) throw UserError(subject + "is empty");
+    return content;
+}
+
+void write_host_file(const std::string& path, std::span<const u8> content) {
+    File file(std::fopen(path.c_str(), "wb"));
+    bool fine = file && std::fwrite(content.data(), 1, content.size(), file.get()) == content.size();
+    const int reason = errno;
+    if (file) fine &= std::fclose(file.release()) == 0;
+    if (!fine) throw UserError("'" + path + "' cannot be written: " + std::strerror(reason ? reason : errno));
+}
+
+} // namespace r86

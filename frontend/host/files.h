@@ -1,0 +1,15 @@
+#pragma once
+/// Whole files of the host.
+#include "core/types.h"
+#include <span>
+#include <string>
+#include <vector>
+
+namespace r86 {
+
+/// `what` names the file's role. Throws UserError with one sentence: missing, a directory, empty, too large.
+std::vector<u8> read_host_file(const std::string& path, const std::string& what, u64 most = u64{1} << 31);
+/// Throws UserError.
+void write_host_file(const std::string& path, std::span<const u8> content);
+
+} // namespace r86
