@@ -26,7 +26,7 @@ bool looks_like_cd(const fs::path& file) {
 }
 
 std::string size_text(std::uintmax_t bytes) {
-    if (bytes < 1024 * 1024) return std::to_string((bytes + 1023) / 1024) + " KB";
+    if (bytes < 10 * 1024 * 1024) return std::to_string((bytes + 1023) / 1024) + " KB";
     return std::to_string(bytes / (1024 * 1024)) + " MB";
 }
 
