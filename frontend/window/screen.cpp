@@ -45,8 +45,31 @@ Screen::Screen(const std::string& title, bool full_screen, int status_rows) {
 
 void Screen::set_title(const std::string& title) { SDL_SetWindowTitle(window_.get(), title.c_str()); }
 
+/// Without a window manager (a bare X server) nobody resizes the window when it becomes full screen: we do.
+bool Screen::resizes_itself() const {
+    const char* driver = SDL_GetCurrentVideoDriver();
+    return driver && std::strcmp(driver, "x11") == 0 &&
+           SDL_GetWindowBordersSize(window_.get(), nullptr, nullptr, nullptr, nullptr) != 0;
+}
+
 void Screen::set_full_screen(bool on) {
-    if (SDL_SetWindowFullscreen(window_.get(), on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0) == 0) full_screen_ = on;
+    if (on == full_screen_) return;
+    SDL_Window* window = window_.get();
+    const bool by_hand = resizes_itself();
+    if (on && by_hand) {
+        SDL_GetWindowPosition(window, &windowed_.x, &windowed_.y);
+        SDL_GetWindowSize(window, &windowed_.width, &windowed_.height);
+        SDL_Rect bounds{};
+        if (SDL_GetDisplayBounds(std::max(SDL_GetWindowDisplayIndex(window), 0), &bounds) == 0) {
+            SDL_SetWindowPosition(window, bounds.x, bounds.y);
+            SDL_SetWindowSize(window, bounds.w, bounds.h);
+        }
+    }
+    if (SDL_SetWindowFullscreen(window, on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0) == 0) full_screen_ = on;
+    if (!full_screen_ && by_hand && windowed_.width > 0) {
+        SDL_SetWindowSize(window, windowed_.width, windowed_.height);
+        SDL_SetWindowPosition(window, windowed_.x, windowed_.y);
+    }
 }
 
 Size Screen::area() const {

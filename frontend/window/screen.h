@@ -67,6 +67,7 @@ public:
     void user_resized() { user_resized_ = true; }
 
 private:
+    bool resizes_itself() const;
     void create_picture_texture();
     void upload(int first_row, int rows);
     void draw_picture(const Rect& place);
@@ -82,6 +83,7 @@ private:
     int largest_texture_ = 4096;
     bool full_screen_ = false;
     bool user_resized_ = false;
+    Rect windowed_; ///< the window before it became full screen, where nobody else remembers
     Size own_size_; ///< the last size that we asked for
 };
 
