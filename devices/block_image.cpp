@@ -175,6 +175,13 @@ bool OrderedWrites::settle(HostFile& file) {
     return true;
 }
 
+bool read_below(BlockImage* parent, u64 offset, std::span<u8> out) {
+    const u64 end = parent ? parent->size() : 0;
+    const usize there = offset < end ? static_cast<usize>(std::min<u64>(out.size(), end - offset)) : 0;
+    std::fill(out.begin() + static_cast<std::ptrdiff_t>(there), out.end(), u8{0});
+    return there == 0 || parent->read(offset, out.first(there));
+}
+
 void throw_damaged(const std::string& path, const std::string& what) {
     throw UserError("image '" + path + "' is damaged: " + what);
 }

@@ -28,6 +28,8 @@ struct ImageFacts {
     std::string parent{};  ///< as it stands in the file
     std::string parent_format{};
     u32 snapshots = 0;
+    std::vector<u8> id{};        ///< what an image on top of this one remembers of it
+    std::vector<u8> parent_id{}; ///< what this one remembers of its parent
     std::vector<std::pair<std::string, std::string>> details{};
 };
 

@@ -215,11 +215,7 @@ bool Qcow2Image::read_cluster_part(u64 cluster, usize inside, std::span<u8> out)
         return file_->read_padded(entry.offset() + inside, out) || host_error();
     }
     const u64 start = (cluster << header_.cluster_bits) + inside;
-    usize from_parent = 0;
-    if (!entry.zero() && parent_ && start < parent_->size())
-        from_parent = static_cast<usize>(std::min<u64>(out.size(), parent_->size() - start));
-    std::fill(out.begin() + static_cast<std::ptrdiff_t>(from_parent), out.end(), u8{0});
-    return from_parent == 0 || parent_->read(start, out.first(from_parent));
+    return read_below(entry.zero() ? nullptr : parent_.get(), start, out);
 }
 
 bool Qcow2Image::read_compressed(u64 cluster, Qcow2Entry entry) {

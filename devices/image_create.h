@@ -1,6 +1,7 @@
 #pragma once
 /// Making new image files, and the work of `rewind86 image` on existing ones.
 #include "devices/block_image.h"
+#include <array>
 #include <functional>
 
 namespace r86 {
@@ -12,17 +13,22 @@ struct ImageRecipe {
     u64 size = 0;                 ///< of the disk, bytes; a multiple of 512
     std::string parent{};         ///< the image under it, as it shall stand in the file; empty: none
     std::string parent_format{};
-    u64 cluster_bytes = 0;    ///< qcow2: a power of two, 512 to 2 MiB; 0: 64 KiB
-    bool old_version = false; ///< qcow2 version 2
-    bool fixed = false;       ///< VHD and VMDK: all space taken at once ("fixed", "monolithicFlat")
+    std::vector<std::string> allowed_parents{}; ///< as ImageOptions::parents
+    u64 cluster_bytes = 0;                      ///< qcow2: a power of two, 512 to 2 MiB; 0: 64 KiB
+    bool old_version = false;                   ///< qcow2 version 2
+    /// VHD and VMDK carry an identity, by which an image on top finds its parent unchanged: random bytes.
+    std::array<u8, 16> id{};
+    std::array<u8, 16> parent_id{}; ///< VHD and VMDK: filled in by `create_image`
+    u32 seconds_since_2000 = 0;     ///< VHD: the time of making
+    bool fixed = false;             ///< VHD and VMDK: all space taken at once ("fixed", "monolithicFlat")
 };
 
 void create_qcow2(HostFile& file, const ImageRecipe& recipe);
 void create_vhd(HostFile& file, const ImageRecipe& recipe);
 void create_vmdk(HostFile& file, const ImageRecipe& recipe);
 
-/// Makes a new file; one that exists is an error. Throws UserError.
-void create_image(const std::string& path, const ImageRecipe& recipe);
+/// Makes a new file; one that exists is an error. With a parent, a size of 0 takes the parent's. Throws UserError.
+void create_image(const std::string& path, ImageRecipe recipe);
 
 struct ImageCheck {
     std::string format{};

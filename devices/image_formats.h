@@ -51,6 +51,9 @@ private:
     std::map<u64, std::vector<u8>> writes_;
 };
 
+/// Reads from the image under another one; zeros beyond its end, or where there is none.
+[[nodiscard]] bool read_below(BlockImage* parent, u64 offset, std::span<u8> out);
+
 [[noreturn]] void throw_damaged(const std::string& path, const std::string& what);
 
 } // namespace r86

@@ -67,24 +67,38 @@ ImageCheck check_qcow2(std::unique_ptr<HostFile> file, bool repair) {
 
 } // namespace
 
-void create_image(const std::string& path, const ImageRecipe& recipe) {
+void create_image(const std::string& path, ImageRecipe recipe) {
+    if (!recipe.parent.empty()) {
+        if (recipe.format == "raw") throw UserError("a raw image cannot have a backing file");
+        ImageOptions below;
+        below.format = recipe.parent_format;
+        below.read_only = true;
+        const std::string parent = path_beside(path, recipe.parent);
+        below.parents = recipe.allowed_parents;
+        auto base = open_image(parent, MediaKind::Disk, below);
+        ImageFacts facts;
+        base->describe(facts);
+        if (recipe.size == 0) recipe.size = base->size();
+        if (recipe.parent_format.empty()) recipe.parent_format = facts.format;
+        if (recipe.format != "qcow2" && recipe.format != facts.format)
+            throw UserError("a " + recipe.format + " image stands on images of its own format only; '" + parent +
+                            "' is " + facts.format);
+        std::copy_n(facts.id.begin(), std::min(facts.id.size(), recipe.parent_id.size()), recipe.parent_id.begin());
+    }
+    if (recipe.size == 0) throw UserError("a disk needs a size");
     if (recipe.size % 512) throw UserError("the size of a disk must be a multiple of 512 bytes");
     if (recipe.cluster_bytes && recipe.format == "qcow2" &&
         ((recipe.cluster_bytes & (recipe.cluster_bytes - 1)) || recipe.cluster_bytes < 512 ||
          recipe.cluster_bytes > (2u << 20)))
         throw UserError("the cluster size must be a power of two from 512 to 2M");
-    if (!recipe.parent.empty() && recipe.format == "raw") throw UserError("a raw image cannot have a backing file");
-    auto file = HostFile::open(path, HostFile::Access::Create, "new image");
-    if (recipe.format == "qcow2")
-        create_qcow2(*file, recipe);
-    else if (recipe.format == "vhd")
-        create_vhd(*file, recipe);
-    else if (recipe.format == "vmdk")
-        create_vmdk(*file, recipe);
-    else if (recipe.format == "raw") {
-        if (!file->resize(recipe.size) || !file->flush()) throw UserError("image " + file->error());
-    } else
+    const bool known = recipe.format == "qcow2" || recipe.format == "vhd" || recipe.format == "vmdk";
+    if (!known && recipe.format != "raw")
         throw UserError("unknown image format '" + recipe.format + "'; use raw, qcow2, vhd or vmdk");
+    auto file = HostFile::open(path, HostFile::Access::Create, "new image");
+    if (recipe.format == "qcow2") return create_qcow2(*file, recipe);
+    if (recipe.format == "vhd") return create_vhd(*file, recipe);
+    if (recipe.format == "vmdk") return create_vmdk(*file, recipe);
+    if (!file->resize(recipe.size) || !file->flush()) throw UserError("image " + file->error());
 }
 
 ImageCheck check_image(const std::string& path, const std::string& format, bool repair) {

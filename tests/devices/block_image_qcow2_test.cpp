@@ -9,8 +9,6 @@ using namespace r86;
 
 namespace {
 
-constexpr usize kSector = 512;
-
 std::shared_ptr<MemoryDisk> fresh_qcow2(u64 size, u64 cluster = 65536, const std::string& parent = "") {
     auto disk = std::make_shared<MemoryDisk>();
     MemoryFile file(disk);
@@ -44,57 +42,6 @@ std::string refusal(const std::vector<u8>& content, bool writable = true) {
     }
     return "";
 }
-
-std::vector<u8> numbered_sector(u32 number) {
-    std::vector<u8> out(kSector);
-    for (usize i = 0; i < out.size(); i += 4) store_le<u32>(&out[i], number);
-    return out;
-}
-
-/// A guest that writes numbered sectors at random places, and what its disk may show after a crash.
-struct Guest {
-    std::mt19937 random;
-    u64 sectors;
-    std::vector<u32> now, flushed;
-    std::map<u64, std::vector<u32>> since; // by sector: written after the last flush
-    u32 next = 1'000'000;
-
-    Guest(unsigned seed, u64 sectors_) : random(seed), sectors(sectors_), now(sectors_), flushed(sectors_) {}
-    bool write(BlockImage& image) {
-        const u64 first = random() % sectors;
-        const u64 count = std::min<u64>(1 + random() % 24, sectors - first);
-        std::vector<u8> data;
-        for (u64 s = first; s < first + count; ++s) {
-            const auto sector = numbered_sector(next);
-            data.insert(data.end(), sector.begin(), sector.end());
-            since[s].push_back(next);
-            now[s] = next++;
-        }
-        return image.write(first * kSector, data);
-    }
-    bool flush(BlockImage& image) {
-        if (!image.flush()) return false;
-        since.clear();
-        flushed = now;
-        return true;
-    }
-    /// Empty, or how the disk differs from what a crash may leave.
-    std::string compare(BlockImage& image, bool exact) const {
-        std::vector<u8> sector(kSector);
-        for (u64 s = 0; s < sectors; ++s) {
-            if (!image.read(s * kSector, sector)) return "sector " + std::to_string(s) + " cannot be read";
-            const u32 number = load_le<u32>(sector.data());
-            if (sector != numbered_sector(number)) return "sector " + std::to_string(s) + " is torn";
-            if (number == now[s]) continue;
-            if (exact) return "sector " + std::to_string(s) + " is old";
-            const auto at = since.find(s);
-            if (number == flushed[s]) continue;
-            if (at == since.end() || std::find(at->second.begin(), at->second.end(), number) == at->second.end())
-                return "sector " + std::to_string(s) + " lost what was flushed";
-        }
-        return "";
-    }
-};
 
 } // namespace
 
