@@ -70,9 +70,13 @@ void I8254Counter::write_count(u8 value) {
     }
 }
 
+/// A read on the ISA bus lasts longer than a CLK period, so a count that waits for the next CLK has arrived when the
+/// byte is taken. Linux' quick_pit_calibrate writes FFFFh and relies on finding FFh right afterwards.
 u16 I8254Counter::ce_as_read() const {
     u32 value = ce;
-    if (mode() == 3 && counting) value = half_odd && out ? 2 * (ce - 1) : 2 * ce;
+    if (load_pending && !gate_stops())
+        value = mode() == 3 ? period() & ~1u : period();
+    else if (mode() == 3 && counting) value = half_odd && out ? 2 * (ce - 1) : 2 * ce;
     value %= modulus();
     return bcd() ? to_bcd(value) : static_cast<u16>(value);
 }

@@ -344,3 +344,21 @@ TEST_CASE("8254: state restores in the middle of a two-byte write and of a perio
     other.to(5000);
     CHECK(test::save(other.pit) == test::save(b.pit));
 }
+
+TEST_CASE("8254: a read right behind the count finds the count, as the ISA bus gives it time to arrive") {
+    // Linux' quick_pit_calibrate: mode 0, FFFFh, two reads to let a CLK pass, then FFh is expected in the high byte.
+    VirtualClock clock(100);
+    EventQueue queue(clock);
+    I8254 pit(queue);
+    pit.reset(ResetKind::PowerOn);
+    pit.set_gate(2, true);
+    pit.write8(3, 0xB0);
+    pit.write8(2, 0xFF);
+    pit.write8(2, 0xFF);
+    clock.set_now(clock.now() + 1);
+    CHECK(pit.read8(2) == 0xFF);
+    CHECK(pit.read8(2) == 0xFF);
+    clock.set_now(clock.tick_at(1'000'000));
+    pit.read8(2);
+    CHECK(pit.read8(2) == 0xFB); // FFFFh - 1193
+}
