@@ -132,6 +132,15 @@ usize add_madt(ByteWriter& out, LoaderScript& loader, unsigned processors) {
     return start;
 }
 
+/// "IA-PC HPET Specification" 3.2.4: block ID is the low half of the capabilities, its registers are in memory.
+void add_hpet(ByteWriter& out, LoaderScript& loader) {
+    const usize start = begin_table(out, "HPET", 1);
+    out.number(0x8086A201, 4);
+    out.number(0, 1).number(64, 1).number(0, 1).number(0, 1).number(0xFED00000, 8);
+    out.number(0, 1).number(100, 2).number(0, 1); // number, minimum ticks in periodic mode, page protection
+    end_table(out, loader, start);
+}
+
 } // namespace
 
 u32 pci_memory_start(u64 ram_bytes) {
@@ -148,6 +157,10 @@ AcpiFiles build_acpi(const AcpiConfig& config) {
     const usize dsdt = add_dsdt(tables, loader, pci_memory_start(config.ram_bytes));
     std::vector<usize> entries = {add_fadt(tables, loader, facs, dsdt)};
     if (config.apic) entries.push_back(add_madt(tables, loader, config.processors));
+    if (config.hpet) {
+        entries.push_back(tables.size());
+        add_hpet(tables, loader);
+    }
 
     const usize rsdt = begin_table(tables, "RSDT", 1);
     for (const usize entry : entries) {

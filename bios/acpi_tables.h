@@ -12,6 +12,8 @@ struct AcpiConfig {
     unsigned processors = 1;
     /// Local APIC and I/O APIC exist: adds a MADT.
     bool apic = false;
+    /// An HPET exists: adds its table. The DSDT says nothing about it, so that older systems see no unknown device.
+    bool hpet = false;
 };
 
 /// Contents of etc/acpi/tables, etc/acpi/rsdp and etc/table-loader.

@@ -39,6 +39,7 @@ struct MachineConfig {
     bool isa_debug_exit = false;
     std::optional<u16> post_port; ///< bytes written there go to `post`
     bool no_reboot = false;
+    bool hpet = false; ///< systems before 2005 do not know it, and some are confused by it
 
     // Where bytes go; nullptr: nowhere. They outlive the machine.
     std::array<ByteSink*, 2> serial{};

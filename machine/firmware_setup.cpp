@@ -60,7 +60,7 @@ void set_up_fw_cfg(FwCfg& fw, const MachineConfig& config, const CpuModel& model
     // For each sleeping state its type, bit 7: supported. Soft off alone.
     fw.add_file("etc/system-states", {128, 0, 0, 1, 2, 128});
 
-    AcpiFiles acpi = build_acpi({config.memory_bytes, 1, apic});
+    AcpiFiles acpi = build_acpi({config.memory_bytes, 1, apic, config.hpet});
     fw.add_file("etc/acpi/tables", std::move(acpi.tables));
     fw.add_file("etc/acpi/rsdp", std::move(acpi.rsdp));
     fw.add_file("etc/table-loader", std::move(acpi.loader));

@@ -13,6 +13,7 @@ namespace {
 
 constexpr u64 kTopOfMemory = u64{1} << 32;
 constexpr u64 kIoApicBase = 0xFEC00000;
+constexpr u64 kHpetBase = 0xFED00000;
 constexpr u64 kInterruptControllers = kIoApicBase; // I/O APIC, local APIC and firmware stand from here on
 
 std::vector<u8> copy(std::span<const u8> bytes) { return {bytes.begin(), bytes.end()}; }
@@ -27,10 +28,12 @@ std::vector<u8> choose_vgabios(const MachineConfig& config) {
 Pc::Pc(MachineConfig& config, Log& log_)
     : log(log_), model(find_cpu_model(config.cpu)), clock(config.mips), memory(config.memory_bytes, log), io(log),
       cpu(model, memory, io, clock, log), bios(config.bios.empty() ? copy(bundled_bios().bytes) : config.bios),
-      bios_low(low_window(bios)), rtc(events, config.rtc), pmc(memory, 0x1AF4, 0x1100),
+      bios_low(low_window(bios)), hpet(config.hpet ? std::make_unique<Hpet>(events) : nullptr),
+      io_apic(hpet ? 0xFFFFFF : 0xFFFF), rtc(events, config.rtc), pmc(memory, 0x1AF4, 0x1100),
       pci_vga(vga.vram(), choose_vgabios(config)) {
     wire_processor();
     wire_apics();
+    if (hpet) wire_hpet();
     wire_interrupts();
     wire_ports();
     wire_resets();
@@ -80,6 +83,22 @@ void Pc::wire_apics() {
         memory.map({kIoApicBase}, kPageSize, {PhysicalMemory::Target::Mmio, nullptr, &io_apic, 0});
 }
 
+void Pc::wire_hpet() {
+    memory.map({kHpetBase}, kPageSize, {PhysicalMemory::Target::Mmio, nullptr, hpet.get(), 0});
+    hpet->connect([this](unsigned input, bool level) {
+        if (input < IrqLines::kLines)
+            irqs.set(input, IrqLines::Source::Hpet, level);
+        else
+            io_apic.set_pin(input, level);
+    });
+    hpet->legacy_irq[0].connect([this](bool level) { irqs.set(0, IrqLines::Source::Hpet, level); });
+    hpet->legacy_irq[1].connect([this](bool level) { irqs.set(8, IrqLines::Source::Hpet, level); });
+    hpet->legacy.connect([this](bool replaced) {
+        irqs.set(0, IrqLines::Source::Isa, pit.out[0].level() && !replaced);
+        irqs.set(8, IrqLines::Source::Isa, rtc.irq.level() && !replaced);
+    });
+}
+
 /// IA32_APIC_BASE: EN in bit 11, the page of the registers from bit 12 on.
 void Pc::place_local_apic(u64 apic_base) {
     const bool enabled = apic_base & 0x800;
@@ -116,13 +135,18 @@ void Pc::wire_interrupts() {
     const auto irq = [this](Line& line, unsigned number) {
         line.connect([this, number](bool level) { irqs.set(number, IrqLines::Source::Isa, level); });
     };
-    irq(pit.out[0], 0);
+    const auto replaceable = [this](Line& line, unsigned number) { // by the HPET
+        line.connect([this, number](bool level) {
+            irqs.set(number, IrqLines::Source::Isa, level && !(hpet && hpet->legacy.level()));
+        });
+    };
+    replaceable(pit.out[0], 0);
     irq(kbc.irq1, 1);
     irq(serial[1].irq, 3);
     irq(serial[0].irq, 4);
     irq(floppy.irq(), 6);
     irq(parallel.irq, 7);
-    irq(rtc.irq, 8);
+    replaceable(rtc.irq, 8);
     irq(kbc.irq12, 12);
     irq(coprocessor.irq13, 13);
     irq(ide_primary.irq(), 14);
@@ -249,6 +273,7 @@ void Pc::for_each_device(F&& f) {
     f("pic_slave", pic_slave);
     f("local_apic", local_apic);
     f("io_apic", io_apic);
+    if (hpet) f("hpet", *hpet);
     f("pit", pit);
     f("rtc", rtc);
     f("dma", dma);

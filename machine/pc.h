@@ -3,6 +3,7 @@
 #include "cpu/cpu.h"
 #include "devices/debug_ports.h"
 #include "devices/fw_cfg.h"
+#include "devices/hpet.h"
 #include "devices/i440fx.h"
 #include "devices/i8042.h"
 #include "devices/i82077aa.h"
@@ -76,7 +77,8 @@ public:
     I8259A pic_slave{I8259A::Role::Slave};
     ElcrPorts elcr{pic_master, pic_slave};
     LocalApic local_apic{events};
-    I82093aa io_apic{0xFFFF}; // inputs 16-23 are free
+    std::unique_ptr<Hpet> hpet; // by configuration
+    I82093aa io_apic;           // inputs 16-23 are free but for the HPET
     I8254 pit{events};
     Mc146818 rtc;
     I8237aPair dma{memory};
@@ -117,6 +119,7 @@ public:
 private:
     void wire_processor();
     void wire_apics();
+    void wire_hpet();
     void place_local_apic(u64 apic_base);
     void wire_interrupts();
     void wire_ports();

@@ -103,6 +103,7 @@ MachineConfig make_machine_config(const Options& options, bool interactive) {
     config.isa_debug_exit = options.isa_debug_exit;
     config.post_port = options.post_port;
     config.no_reboot = options.no_reboot;
+    config.hpet = options.hpet;
     check_config(config);
     Builder builder(options, config);
     builder.read_firmware();

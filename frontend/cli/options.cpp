@@ -140,6 +140,7 @@ private:
         option(kGroup, "--parallel", options_.parallel, "WHERE", "LPT1: stdio, null or file:PATH");
         option(kGroup, "--debugcon", options_.debugcon, "WHERE", "Ports 0x402 and 0xE9: stdio, null or file:PATH");
         option(kGroup, "--post-port", post_port_, "PORT", "Print each byte written there, for example 0x80");
+        flag(kGroup, "--hpet", options_.hpet, "With high precision event timers, for systems that want them");
         flag(kGroup, "--isa-debug-exit", options_.isa_debug_exit, "Port 0xF4 ends the program with (value << 1) | 1");
     }
     void display() {

@@ -58,6 +58,7 @@ struct Options {
     std::vector<u64> digest_at;
     std::string screenshot;
     bool no_reboot = false;
+    bool hpet = false;
     std::vector<std::string> trace;
     TimeTravelOptions time_travel;
 };

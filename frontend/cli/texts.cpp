@@ -29,6 +29,8 @@ void list_devices() {
           "i440FX            host bridge, PAM, SMRAM               PCI 0:0.0\n"
           "PIIX3/PIIX4       ISA bridge, IDE, power management     PCI 0:1.0, 0:1.1, 0:1.3\n"
           "8259A, two        interrupt controllers                 20h, A0h, 4D0h\n"
+          "local APIC        all models but the 486               FEE00000h\n"
+          "82093AA           I/O APIC, with the local APIC        FEC00000h\n"
           "8254              timer                                 40h, IRQ 0\n"
           "MC146818          real-time clock, CMOS RAM             70h, IRQ 8\n"
           "8237A, two        DMA                                   00h, 80h, C0h\n"
@@ -40,6 +42,7 @@ void list_devices() {
           "parallel port     LPT1                                  378h, IRQ 7\n"
           "speaker           PC speaker                            61h\n"
           "debug console     --debugcon                            402h, E9h\n"
+          "hpet              --hpet                                FED00000h\n"
           "isa-debug-exit    --isa-debug-exit                      F4h\n"
           "fw_cfg            firmware configuration                510h\n");
 }

@@ -76,14 +76,14 @@ std::string signature(const std::vector<u8>& table) { return {reinterpret_cast<c
 
 TEST_CASE("ACPI: from the RSDP every table is found, whole and with a good checksum") {
     const bool apic = GENERATE(false, true);
-    const Loader loaded(build_acpi({u64{128} << 20, 2, apic}));
+    const Loader loaded(build_acpi({u64{128} << 20, 2, apic, apic}));
     const auto& rsdp = loaded.files.at("etc/acpi/rsdp");
     CHECK(std::memcmp(rsdp.data(), "RSD PTR ", 8) == 0);
     CHECK(sum(rsdp) == 0);
     const auto rsdt = loaded.table(get32(rsdp, 16));
     CHECK(signature(rsdt) == "RSDT");
     CHECK(sum(rsdt) == 0);
-    REQUIRE(rsdt.size() == (apic ? 44u : 40u));
+    REQUIRE(rsdt.size() == (apic ? 48u : 40u));
     const auto fadt = loaded.table(get32(rsdt, 36));
     CHECK(signature(fadt) == "FACP");
     CHECK(fadt.size() == 244);
@@ -105,6 +105,11 @@ TEST_CASE("ACPI: from the RSDP every table is found, whole and with a good check
             at += madt[at + 1];
         }
         CHECK(at == madt.size());
+        const auto hpet = loaded.table(get32(rsdt, 44));
+        CHECK(signature(hpet) == "HPET");
+        CHECK(hpet.size() == 56);
+        CHECK(sum(hpet) == 0);
+        CHECK(get32(hpet, 44) == 0xFED00000);
     }
 }
 
