@@ -2,10 +2,19 @@
 #include "frontend/window/sample_ring.h"
 #include "frontend/window/window.h"
 #include <SDL.h>
+#include <cstring>
+#include <filesystem>
 
 namespace r86 {
 
 namespace {
+
+/// ALSA without a sound card complains at length on standard error when it is asked to open one.
+bool nothing_to_play_on() {
+    const char* driver = SDL_GetCurrentAudioDriver();
+    std::error_code ignored;
+    return driver && std::strcmp(driver, "alsa") == 0 && !std::filesystem::exists("/dev/snd", ignored);
+}
 
 class SdlAudio final : public AudioSink {
 public:
@@ -14,6 +23,7 @@ public:
     SdlAudio() {
         if (SDL_InitSubSystem(SDL_INIT_AUDIO) != 0) return;
         initialised_ = true;
+        if (nothing_to_play_on()) return;
         SDL_AudioSpec wanted{};
         wanted.freq = kHz;
         wanted.format = AUDIO_S16SYS;

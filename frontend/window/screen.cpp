@@ -13,6 +13,21 @@ Size picture_size(const Picture& picture) {
 
 SDL_Rect sdl(const Rect& rect) { return {rect.x, rect.y, rect.width, rect.height}; }
 
+/// True if "hardware" is a program that draws with the processor (Mesa's llvmpipe and its like), which takes much more
+/// of it than SDL's own software renderer.
+bool draws_by_processor(SDL_Renderer* renderer) {
+    SDL_RendererInfo info{};
+    if (SDL_GetRendererInfo(renderer, &info) != 0 || std::strncmp(info.name, "opengl", 6) != 0) return false;
+    constexpr unsigned kGlRenderer = 0x1F01; // GL_RENDERER
+    using GetString = const char* (*)(unsigned);
+    const auto get_string = reinterpret_cast<GetString>(SDL_GL_GetProcAddress("glGetString"));
+    const char* name = get_string ? get_string(kGlRenderer) : nullptr;
+    if (!name) return false;
+    for (const char* known : {"llvmpipe", "softpipe", "Software Rasterizer", "SwiftShader"})
+        if (std::strstr(name, known)) return true;
+    return false;
+}
+
 Size usable_screen(SDL_Window* window) {
     const int display = window ? std::max(SDL_GetWindowDisplayIndex(window), 0) : 0;
     SDL_Rect bounds{0, 0, 1024, 768};
@@ -35,11 +50,16 @@ Screen::Screen(const std::string& title, bool full_screen, int status_rows) {
     if (!window_) throw UserError(std::string("No window can be opened: ") + SDL_GetError() + ".");
     SDL_SetWindowMinimumSize(window_.get(), 320, 240);
     renderer_.reset(SDL_CreateRenderer(window_.get(), -1, SDL_RENDERER_PRESENTVSYNC | SDL_RENDERER_TARGETTEXTURE));
+    if (renderer_ && !SDL_GetHint(SDL_HINT_RENDER_DRIVER) && draws_by_processor(renderer_.get())) {
+        renderer_.reset();
+        SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0"); // or it would use the same OpenGL to show its result
+    }
     if (!renderer_) renderer_.reset(SDL_CreateRenderer(window_.get(), -1, SDL_RENDERER_SOFTWARE));
     if (!renderer_) throw UserError(std::string("Nothing can be drawn in the window: ") + SDL_GetError() + ".");
     SDL_RendererInfo info{};
     if (SDL_GetRendererInfo(renderer_.get(), &info) == 0 && info.max_texture_width > 0)
         largest_texture_ = std::min(info.max_texture_width, info.max_texture_height);
+    software_ = (info.flags & SDL_RENDERER_SOFTWARE) != 0;
     if (full_screen) set_full_screen(true);
 }
 
@@ -102,8 +122,15 @@ void Screen::grow_for(Size picture, int status_height) {
     SDL_SetWindowSize(window_.get(), own_size_.width, own_size_.height);
 }
 
+SdlTexture Screen::target_texture(Size size) {
+    SdlTexture texture(
+        SDL_CreateTexture(renderer_.get(), SDL_PIXELFORMAT_RGB888, SDL_TEXTUREACCESS_TARGET, size.width, size.height));
+    if (texture) SDL_SetTextureBlendMode(texture.get(), SDL_BLENDMODE_NONE);
+    return texture;
+}
+
 void Screen::create_picture_texture() {
-    enlarged_.reset();
+    scaled_.reset();
     texture_.reset(SDL_CreateTexture(renderer_.get(), SDL_PIXELFORMAT_RGB888, SDL_TEXTUREACCESS_STREAMING,
                                      static_cast<int>(picture_.width), static_cast<int>(picture_.height)));
     if (texture_) SDL_SetTextureBlendMode(texture_.get(), SDL_BLENDMODE_NONE);
@@ -115,7 +142,8 @@ void Screen::upload(int first_row, int rows) {
     SDL_UpdateTexture(texture_.get(), &band,
                       picture_.pixels.data() + usize{picture_.width} * static_cast<usize>(first_row),
                       width * static_cast<int>(sizeof(u32)));
-    enlarged_current_ = false;
+    changed_first_ = std::min(changed_first_, first_row);
+    changed_end_ = std::max(changed_end_, first_row + rows);
 }
 
 bool Screen::set_picture(const Picture& picture) {
@@ -144,7 +172,7 @@ bool Screen::set_picture(const Picture& picture) {
 }
 
 void Screen::contents_lost(bool device_lost) {
-    enlarged_current_ = false;
+    scaled_.reset();
     if (!device_lost || picture_.width == 0) return;
     create_picture_texture();
     if (texture_) upload(0, static_cast<int>(picture_.height));
@@ -158,26 +186,65 @@ void Screen::draw_picture(const Rect& place) {
         SDL_RenderCopy(renderer_.get(), texture_.get(), nullptr, &target);
         return;
     }
-    const int factor = sharp_factor(size, place, largest_texture_);
-    const Size wanted{size.width * factor, size.height * factor};
-    if (!enlarged_ || wanted != enlarged_size_) {
-        enlarged_.reset(SDL_CreateTexture(renderer_.get(), SDL_PIXELFORMAT_RGB888, SDL_TEXTUREACCESS_TARGET,
-                                          wanted.width, wanted.height));
-        if (enlarged_) SDL_SetTextureScaleMode(enlarged_.get(), SDL_ScaleModeLinear);
-        enlarged_size_ = wanted;
-        enlarged_current_ = false;
-    }
-    if (!enlarged_) { // no memory for it: rough, but there
+    if (!(software_ ? scale_by_program(place) : scale_by_card(place))) { // no memory for it: rough, but there
         SDL_RenderCopy(renderer_.get(), texture_.get(), nullptr, &target);
         return;
     }
-    if (!enlarged_current_) {
-        SDL_SetRenderTarget(renderer_.get(), enlarged_.get());
-        SDL_RenderCopy(renderer_.get(), texture_.get(), nullptr, nullptr);
-        SDL_SetRenderTarget(renderer_.get(), nullptr);
-        enlarged_current_ = true;
+    SDL_RenderCopy(renderer_.get(), scaled_.get(), nullptr, &target);
+}
+
+/// Enlarged in whole steps without smoothing, then brought to size with it.
+bool Screen::scale_by_card(const Rect& place) {
+    if (!scaled_ || scaled_size_ != Size{place.width, place.height}) {
+        const Size size = picture_size(picture_);
+        const int factor = sharp_factor(size, place, largest_texture_);
+        enlarged_ = target_texture({size.width * factor, size.height * factor});
+        if (enlarged_) SDL_SetTextureScaleMode(enlarged_.get(), SDL_ScaleModeLinear);
+        scaled_ = target_texture({place.width, place.height});
+        scaled_size_ = {place.width, place.height};
+        all_changed();
     }
-    SDL_RenderCopy(renderer_.get(), enlarged_.get(), nullptr, &target);
+    if (!enlarged_ || !scaled_) return false;
+    if (changed_end_ == 0) return true;
+    SDL_SetRenderTarget(renderer_.get(), enlarged_.get());
+    SDL_RenderCopy(renderer_.get(), texture_.get(), nullptr, nullptr);
+    SDL_SetRenderTarget(renderer_.get(), scaled_.get());
+    SDL_RenderCopy(renderer_.get(), enlarged_.get(), nullptr, nullptr);
+    SDL_SetRenderTarget(renderer_.get(), nullptr);
+    none_changed();
+    return true;
+}
+
+/// The same by the processor, which only touches the rows that changed.
+bool Screen::scale_by_program(const Rect& place) {
+    const Size size = picture_size(picture_);
+    if (place.width < size.width || place.height < size.height) return scale_by_card(place);
+    if (!scaled_ || scaled_size_ != Size{place.width, place.height}) {
+        enlarged_.reset();
+        scaled_.reset(SDL_CreateTexture(renderer_.get(), SDL_PIXELFORMAT_RGB888, SDL_TEXTUREACCESS_STREAMING,
+                                        place.width, place.height));
+        scaled_size_ = {place.width, place.height};
+        sharp_.set_sizes(size, scaled_size_);
+        all_changed();
+    }
+    if (!scaled_) return false;
+    if (changed_end_ == 0) return true;
+    const SharpScale::Rows rows = sharp_.rows_of(changed_first_, changed_end_);
+    sharp_.update(picture_, rows);
+    const SDL_Rect band{0, rows.first, place.width, rows.end - rows.first};
+    SDL_UpdateTexture(scaled_.get(), &band, sharp_.row(rows.first), place.width * static_cast<int>(sizeof(u32)));
+    none_changed();
+    return true;
+}
+
+void Screen::all_changed() {
+    changed_first_ = 0;
+    changed_end_ = static_cast<int>(picture_.height);
+}
+
+void Screen::none_changed() {
+    changed_first_ = static_cast<int>(picture_.height);
+    changed_end_ = 0;
 }
 
 void Screen::draw_panel(Panel& panel) {
@@ -202,8 +269,11 @@ void Screen::draw_panel(Panel& panel) {
 }
 
 void Screen::present(const Rect& picture_place, std::initializer_list<Panel*> panels) {
-    SDL_SetRenderDrawColor(renderer_.get(), 0, 0, 0, 255);
-    SDL_RenderClear(renderer_.get());
+    const Size all = area();
+    if (picture_place.width < all.width || picture_place.height < all.height) { // else nothing would be seen of it
+        SDL_SetRenderDrawColor(renderer_.get(), 0, 0, 0, 255);
+        SDL_RenderClear(renderer_.get());
+    }
     draw_picture(picture_place);
     for (Panel* panel : panels) draw_panel(*panel);
     SDL_RenderPresent(renderer_.get());

@@ -2,6 +2,7 @@
 /// SDL's window, renderer and textures: the guest's picture with the window's own panels over it. First thread only.
 #include "core/host_endpoints.h"
 #include "frontend/window/canvas.h"
+#include "frontend/window/sharp_scale.h"
 #include <SDL.h>
 #include <memory>
 #include <string>
@@ -68,17 +69,27 @@ public:
 
 private:
     bool resizes_itself() const;
+    SdlTexture target_texture(Size size);
     void create_picture_texture();
     void upload(int first_row, int rows);
     void draw_picture(const Rect& place);
+    bool scale_by_card(const Rect& place);
+    bool scale_by_program(const Rect& place);
+    void all_changed();
+    void none_changed();
     void draw_panel(Panel& panel);
 
     std::unique_ptr<SDL_Window, SdlDelete> window_;
     std::unique_ptr<SDL_Renderer, SdlDelete> renderer_;
     SdlTexture texture_;
-    SdlTexture enlarged_; ///< the picture in whole steps, to be shrunk smoothly
-    Size enlarged_size_;
-    bool enlarged_current_ = false;
+    // Where smoothing is needed: the picture in its size on screen, for a card by way of one in whole steps.
+    SdlTexture enlarged_;
+    SdlTexture scaled_;
+    Size scaled_size_;
+    SharpScale sharp_;
+    int changed_first_ = 0; ///< rows of the picture that `scaled_` does not show yet: [first, end)
+    int changed_end_ = 0;
+    bool software_ = false;
     Picture picture_;
     int largest_texture_ = 4096;
     bool full_screen_ = false;

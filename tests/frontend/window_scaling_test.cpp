@@ -1,6 +1,9 @@
 /// Where the picture stands.
 #include "frontend/window/scaling.h"
+#include "frontend/window/sharp_scale.h"
 #include "tests/catch.h"
+#include <algorithm>
+#include <utility>
 
 using namespace r86;
 
@@ -58,4 +61,52 @@ TEST_CASE("window: its first size leaves room on the screen") {
     const Size large = first_area({1920, 1080}, {1280, 1024});
     CHECK(large.width <= 1280);
     CHECK(large.height <= 1024);
+}
+
+namespace {
+
+Picture coloured(u32 width, u32 height) {
+    Picture picture{width, height, std::vector<u32>(usize{width} * height)};
+    for (usize i = 0; i < picture.pixels.size(); ++i) picture.pixels[i] = static_cast<u32>(i * 0x9E3779B1u) & 0xFFFFFF;
+    return picture;
+}
+
+} // namespace
+
+TEST_CASE("window: sharp scaling is exact where pixels are whole, and a mean where they are not") {
+    const Picture two{2, 1, {0xFF0000, 0x0000FF}};
+    SharpScale scale;
+    scale.set_sizes({2, 1}, {4, 2});
+    scale.update(two, {0, 2});
+    for (int y = 0; y < 2; ++y)
+        CHECK(std::vector<u32>(scale.row(y), scale.row(y) + 4) ==
+              std::vector<u32>{0xFF0000, 0xFF0000, 0x0000FF, 0x0000FF});
+    scale.set_sizes({2, 1}, {3, 1}); // the middle one covers half of each
+    scale.update(two, {0, 1});
+    CHECK(std::vector<u32>(scale.row(0), scale.row(0) + 3) == std::vector<u32>{0xFF0000, 0x7F007F, 0x0000FF});
+    const Picture grey{3, 3, std::vector<u32>(9, 0x123456)};
+    scale.set_sizes({3, 3}, {7, 5});
+    scale.update(grey, {0, 5});
+    for (int y = 0; y < 5; ++y)
+        for (int x = 0; x < 7; ++x) CHECK(scale.row(y)[x] == 0x123456);
+}
+
+TEST_CASE("window: scaling only the rows that changed gives the whole result") {
+    for (const Size to : {Size{960, 720}, {721, 401}, {720, 400}, {1000, 997}}) {
+        Picture picture = coloured(720, 400);
+        SharpScale parts;
+        parts.set_sizes({720, 400}, to);
+        parts.update(picture, {0, to.height});
+        for (const auto& [first, end] : {std::pair{0, 1}, {14, 16}, {399, 400}, {100, 300}}) {
+            for (usize i = static_cast<usize>(first) * 720; i < static_cast<usize>(end) * 720; ++i)
+                picture.pixels[i] ^= 0x5A5A5A;
+            parts.update(picture, parts.rows_of(first, end));
+        }
+        SharpScale whole;
+        whole.set_sizes({720, 400}, to);
+        whole.update(picture, {0, to.height});
+        bool equal = true;
+        for (int y = 0; y < to.height; ++y) equal &= std::equal(whole.row(y), whole.row(y) + to.width, parts.row(y));
+        CHECK(equal);
+    }
 }
