@@ -1,6 +1,7 @@
 /// The slow half of memory accesses: TLB misses, page crossings, MMIO, watched pages, alignment, data breakpoints.
 #include "cpu/cpu.h"
 #include "cpu/interrupts/debug.h"
+#include "cpu/sse/host_float.h"
 #include <array>
 
 namespace r86 {
@@ -21,12 +22,20 @@ Fault Cpu::translate_range(u64 linear, unsigned length, Access access, bool user
 }
 
 u64 Cpu::physical_read(PhysAddr address, unsigned size) {
-    if (!memory.exists(address) || !memory.page(address).read) clock.set_now(s.tick); // a chip may answer
+    if (!memory.exists(address) || !memory.page(address).read) { // a chip may answer
+        clock.set_now(s.tick);
+        const sse::HostFloatPause pause(*this);
+        return memory.read(address, size);
+    }
     return memory.read(address, size);
 }
 
 void Cpu::physical_write(PhysAddr address, unsigned size, u64 value) {
-    if (!memory.exists(address) || !memory.page(address).write) clock.set_now(s.tick);
+    if (!memory.exists(address) || !memory.page(address).write) {
+        clock.set_now(s.tick);
+        const sse::HostFloatPause pause(*this);
+        return memory.write(address, size, value);
+    }
     memory.write(address, size, value);
 }
 

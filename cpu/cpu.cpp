@@ -2,6 +2,7 @@
 #include "cpu/interpreter/interpreter.h"
 #include "cpu/interrupts/debug.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/sse/host_float.h"
 
 namespace r86 {
 
@@ -36,7 +37,10 @@ Cpu::Cpu(const CpuModel& model_, PhysicalMemory& memory_, IoBus& io_, VirtualClo
 
 Cpu::~Cpu() { memory.set_observer(nullptr); }
 
-RunStop Cpu::run(Tick until) { return interpreter_->run(until); }
+RunStop Cpu::run(Tick until) {
+    const sse::HostFloatRun host_float(*this);
+    return interpreter_->run(until);
+}
 
 void Cpu::update_mode() {
     cpl_ = !protected_mode() ? u8{0} : v86() ? u8{3} : s.seg[SS].dpl();
@@ -49,6 +53,11 @@ void Cpu::segment_changed(Seg seg) {
         update_mode();
     else
         interpreter_->segment_changed(seg);
+}
+
+void Cpu::mxcsr_changed() {
+    sse::host_float_replace(*this);
+    interpreter_->mxcsr_changed();
 }
 
 void Cpu::state_changed() {
@@ -108,12 +117,14 @@ void Cpu::note_debug_trap(u32 hits) {
 u32 Cpu::port_read(u16 port, unsigned size) {
     clock.set_now(s.tick);
     if (s.dr[7] & 0xFF) note_debug_trap(match_io_breakpoints(s, port, size));
+    const sse::HostFloatPause pause(*this);
     return io.read(port, size);
 }
 
 void Cpu::port_write(u16 port, unsigned size, u32 value) {
     clock.set_now(s.tick);
     if (s.dr[7] & 0xFF) note_debug_trap(match_io_breakpoints(s, port, size));
+    const sse::HostFloatPause pause(*this);
     io.write(port, size, value);
 }
 

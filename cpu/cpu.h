@@ -64,6 +64,10 @@ struct RunState {
     std::array<u64, kSegments> read_end{}; ///< first offset that a plain read may not touch; 0: ask segment_check
     std::array<u64, kSegments> write_end{};
     bool leave = false; ///< a slow path wants the running block to be left after this operation
+    // cpu/sse/host_float.h
+    bool running = false;    ///< inside Cpu::run
+    bool host_float = false; ///< the host's MXCSR is the guest's
+    u32 host_mxcsr = 0;      ///< what it was before
     // The form for compilers that promise no tail calls: what to run next.
     const Op* next_op = nullptr;
     i64 next_budget = 0;
@@ -136,6 +140,8 @@ public:
     /// changing any of them (loading a segment register, far transfers, MOV CRn, POPF, IRET ...).
     /// CPL is SS.DPL in protected mode, 3 in virtual-8086 mode, 0 in real mode.
     void update_mode();
+    /// The same after a change of MXCSR.
+    void mxcsr_changed();
     /// The same after a load of one data or stack segment register, which is all that changed.
     void segment_changed(Seg seg);
     /// Real and virtual-8086 style load of the visible selector and base; in real mode limit and rights stay, in

@@ -75,6 +75,7 @@ enum ModeBits : u32 {
     kModeFpu = 1u << 9, ///< x87 and MMX instructions do not fault with #NM or #UD
     kModeSse = 1u << 10,
     kModeSmm = 1u << 11,
+    kModeHostFloat = 1u << 12, ///< and SSE floating point may run on the host's own unit: cpu/sse/host_float.h
 };
 
 struct Block {

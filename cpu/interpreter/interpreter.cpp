@@ -4,6 +4,7 @@
 #include "cpu/interpreter/dispatch.h"
 #include "cpu/interrupts/debug.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/sse/host_float.h"
 #include <algorithm>
 #include <cstring>
 
@@ -53,7 +54,7 @@ u32 Interpreter::compute_mode() const {
     if (s.seg[CS].base == 0 && s.seg[CS].limit == 0xFFFFFFFF) mode |= kModeFlatCs;
     if (!(s.cr0 & (kCR0_EM | kCR0_TS))) {
         mode |= kModeFpu;
-        if (s.cr4 & kCR4_OSFXSR) mode |= kModeSse;
+        if (s.cr4 & kCR4_OSFXSR) mode |= kModeSse | (sse::host_float_possible(s) ? u32{kModeHostFloat} : 0);
     }
     if (s.smm) mode |= kModeSmm;
     return mode;
@@ -69,6 +70,7 @@ void Interpreter::compute_segment_end(unsigned seg) {
 }
 
 void Interpreter::mode_changed() {
+    sse::host_float_follow(cpu_); // CR4.OSFXSR
     mode_ = compute_mode();
     for (unsigned seg = 0; seg < kSegments; ++seg) compute_segment_end(seg);
     code_space_changed();
@@ -77,6 +79,11 @@ void Interpreter::mode_changed() {
 void Interpreter::segment_changed(Seg seg) {
     compute_segment_end(seg);
     if (seg == FS || seg == GS) return; // never assumed to be flat
+    mode_ = compute_mode();
+    code_space_changed();
+}
+
+void Interpreter::mxcsr_changed() {
     mode_ = compute_mode();
     code_space_changed();
 }
@@ -344,6 +351,7 @@ bool Interpreter::take_event() {
     if (s.intr && (s.eflags & kIF)) {
         s.halted = false;
         cpu_.clock.set_now(s.tick);
+        const sse::HostFloatPause pause(cpu_);
         const u8 vector = cpu_.hooks.acknowledge_interrupt ? cpu_.hooks.acknowledge_interrupt() : u8{0xFF};
         if (cpu_.log.enabled(LogCategory::Interrupt))
             cpu_.log.write(LogCategory::Interrupt, "tick %llu: interrupt %02x at %04x:%08x",

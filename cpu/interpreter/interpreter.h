@@ -26,6 +26,7 @@ public:
     /// CPL, segments or paging changed: recompute the mode and what is derived from it.
     void mode_changed();
     void segment_changed(Seg seg);
+    void mxcsr_changed();
     /// A linear address may lead to other code now; a running block is left after its current operation.
     void code_space_changed();
     /// Before bytes that were decoded change.

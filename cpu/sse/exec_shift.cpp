@@ -35,14 +35,11 @@ Fault shift_bytes(Cpu& cpu, const Insn& insn, F f) {
 
 } // namespace
 
-Fault psllw(Cpu& cpu, const Insn& insn) { return shift(cpu, insn, op::psll<u16>); }
-Fault pslld(Cpu& cpu, const Insn& insn) { return shift(cpu, insn, op::psll<u32>); }
-Fault psllq(Cpu& cpu, const Insn& insn) { return shift(cpu, insn, op::psll<u64>); }
-Fault psrlw(Cpu& cpu, const Insn& insn) { return shift(cpu, insn, op::psrl<u16>); }
-Fault psrld(Cpu& cpu, const Insn& insn) { return shift(cpu, insn, op::psrl<u32>); }
-Fault psrlq(Cpu& cpu, const Insn& insn) { return shift(cpu, insn, op::psrl<u64>); }
-Fault psraw(Cpu& cpu, const Insn& insn) { return shift(cpu, insn, op::psra<i16>); }
-Fault psrad(Cpu& cpu, const Insn& insn) { return shift(cpu, insn, op::psra<i32>); }
+#define R86_SHIFT(name, ...)                                                                                           \
+    Fault name(Cpu& cpu, const Insn& insn) { return shift(cpu, insn, op::__VA_ARGS__); }
+#include "cpu/sse/shift_list.inc"
+#undef R86_SHIFT
+
 Fault pslldq(Cpu& cpu, const Insn& insn) { return shift_bytes(cpu, insn, op::pslldq); }
 Fault psrldq(Cpu& cpu, const Insn& insn) { return shift_bytes(cpu, insn, op::psrldq); }
 

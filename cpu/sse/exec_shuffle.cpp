@@ -1,4 +1,4 @@
-/// Packs, unpacks and shuffles. SDM Vol. 2, by name.
+/// Shuffles by an immediate. SDM Vol. 2, by name.
 #include "cpu/sse/lanes.h"
 #include "cpu/sse/operands.h"
 
@@ -34,21 +34,5 @@ Fault shufps(Cpu& cpu, const Insn& insn) {
 Fault shufpd(Cpu& cpu, const Insn& insn) {
     return binary_xmm(cpu, insn, [&](Xmm a, Xmm b) { return op::shufpd(a, b, order(insn)); });
 }
-
-Fault packsswb(Cpu& cpu, const Insn& insn) { return binary(cpu, insn, op::packs<i16, i8>); }
-Fault packssdw(Cpu& cpu, const Insn& insn) { return binary(cpu, insn, op::packs<i32, i16>); }
-Fault packuswb(Cpu& cpu, const Insn& insn) { return binary(cpu, insn, op::packs<i16, u8>); }
-Fault punpcklbw(Cpu& cpu, const Insn& insn) { return binary(cpu, insn, op::punpckl<u8>); }
-Fault punpcklwd(Cpu& cpu, const Insn& insn) { return binary(cpu, insn, op::punpckl<u16>); }
-Fault punpckldq(Cpu& cpu, const Insn& insn) { return binary(cpu, insn, op::punpckl<u32>); }
-Fault punpcklqdq(Cpu& cpu, const Insn& insn) { return binary_xmm(cpu, insn, op::punpckl<u64>); }
-Fault punpckhbw(Cpu& cpu, const Insn& insn) { return binary(cpu, insn, op::punpckh<u8>); }
-Fault punpckhwd(Cpu& cpu, const Insn& insn) { return binary(cpu, insn, op::punpckh<u16>); }
-Fault punpckhdq(Cpu& cpu, const Insn& insn) { return binary(cpu, insn, op::punpckh<u32>); }
-Fault punpckhqdq(Cpu& cpu, const Insn& insn) { return binary_xmm(cpu, insn, op::punpckh<u64>); }
-Fault unpcklps(Cpu& cpu, const Insn& insn) { return binary_xmm(cpu, insn, op::punpckl<u32>); }
-Fault unpcklpd(Cpu& cpu, const Insn& insn) { return binary_xmm(cpu, insn, op::punpckl<u64>); }
-Fault unpckhps(Cpu& cpu, const Insn& insn) { return binary_xmm(cpu, insn, op::punpckh<u32>); }
-Fault unpckhpd(Cpu& cpu, const Insn& insn) { return binary_xmm(cpu, insn, op::punpckh<u64>); }
 
 } // namespace r86::exec

@@ -1,6 +1,7 @@
 /// EMMS, FXSAVE, FXRSTOR, MXCSR, and what only orders or hints. SDM Vol. 2, by name.
 /// NOT IMPLEMENTED: the 64-bit FXSAVE image (REX.W); caches, so fences, PREFETCHh, CLFLUSH and PAUSE have no effect
 /// beyond their faults.
+#include "cpu/sse/host_float.h"
 #include "cpu/sse/operands.h"
 
 namespace r86::exec {
@@ -59,6 +60,7 @@ Fault emms(Cpu& cpu, const Insn&) {
 Fault fxsave(Cpu& cpu, const Insn& insn) {
     u64 offset = 0;
     if (Fault fault = check_image(cpu, insn, Access::Write, offset)) return fault;
+    host_float_collect(cpu);
     X87State& x = cpu.s.x87;
     FxImage image;
     image.put<u16>(kFcw, x.control);
@@ -103,6 +105,7 @@ Fault fxrstor(Cpu& cpu, const Insn& insn) {
     fpu::update_summary(cpu);
     if (with_xmm(cpu)) {
         cpu.s.mxcsr = mxcsr;
+        cpu.mxcsr_changed();
         for (unsigned i = 0; i < kRegisters; ++i) set_xmm(cpu.s, i, image.get<Xmm>(kXmm + 16 * i));
     }
     return Fault::none();
@@ -114,11 +117,13 @@ Fault ldmxcsr(Cpu& cpu, const Insn& insn) {
     if (Fault fault = cpu.load<u32>(insn, 0, value)) return fault;
     if (!legal_mxcsr(cpu, value)) return Fault::gp(0);
     cpu.s.mxcsr = value;
+    cpu.mxcsr_changed();
     return Fault::none();
 }
 
 Fault stmxcsr(Cpu& cpu, const Insn& insn) {
     if (Fault fault = check_sse(cpu)) return fault;
+    host_float_collect(cpu);
     return cpu.store<u32>(insn, 0, cpu.s.mxcsr);
 }
 

@@ -1,0 +1,174 @@
+#pragma once
+/// Bodies that the hot handlers of MMX and SSE share: registers, memory by address form, alignment.
+#include "cpu/block/lower.h"
+#include "cpu/fpu/x87.h"
+#include "cpu/interpreter/operands.h"
+#include "cpu/sse/host_vector.h"
+
+namespace r86 {
+
+using sse::HostVector;
+
+inline u8* xmm_at(Cpu& cpu, unsigned reg) { return cpu.s.vector.data()[reg].bytes.data(); }
+inline const u8* xmm_at(const Cpu& cpu, unsigned reg) { return cpu.s.vector.data()[reg].bytes.data(); }
+
+/// Locates a vector operand; with `aligned`, off its boundary counts as a miss, and the generic form raises #GP(0).
+template <class T, class Addr, bool write, bool aligned>
+[[gnu::always_inline]] inline u8* locate_vector(const Cpu& cpu, const Op& op, const TlbTable* tlb, u64& linear) {
+    if (!Addr::template linear<T, write>(cpu, op, linear)) [[unlikely]] {
+        linear = kNoLinear;
+        return nullptr;
+    }
+    if (aligned && (linear & (sizeof(T) - 1))) [[unlikely]] {
+        linear = kNoLinear;
+        return nullptr;
+    }
+    return hot_address<T, write>(tlb, linear);
+}
+
+/// Width of a memory operand by its bytes.
+template <unsigned bytes>
+struct OperandBytes;
+template <>
+struct OperandBytes<4> {
+    using Type = u32;
+    static HostVector load(const u8* at) { return sse::load_low32(at); }
+};
+template <>
+struct OperandBytes<8> {
+    using Type = u64;
+    static HostVector load(const u8* at) { return sse::load_low64(at); }
+};
+template <>
+struct OperandBytes<16> {
+    struct Type {
+        u8 bytes[16];
+    };
+    static HostVector load(const u8* at) { return sse::load_vector(at); }
+};
+
+/// XMM a = f(XMM a, XMM b).
+template <class F>
+struct XmmRegister {
+    static constexpr Touches touches = Touches::Nothing;
+    static constexpr unsigned slots = 1;
+    static void run(Cpu& cpu, const Op& op) {
+        u8* to = xmm_at(cpu, op.a);
+        sse::store_vector(to, F::apply(sse::load_vector(to), sse::load_vector(xmm_at(cpu, op.b))));
+    }
+};
+/// XMM a = f(XMM a, memory).
+template <class F, unsigned bytes, class Addr>
+struct XmmMemory {
+    using Width = OperandBytes<bytes>;
+    static constexpr Touches touches = Touches::Reads;
+    static constexpr unsigned size = bytes, slots = 1;
+    static bool run(Cpu& cpu, const Op& op, TlbTable* tlb, u64& linear) {
+        const u8* from = locate_vector<typename Width::Type, Addr, false, bytes == 16>(cpu, op, tlb, linear);
+        if (!from) [[unlikely]]
+            return false;
+        u8* to = xmm_at(cpu, op.a);
+        sse::store_vector(to, F::apply(sse::load_vector(to), Width::load(from)));
+        return true;
+    }
+};
+
+/// An MMX operation may not run hot while an x87 exception waits; the generic form raises it. Else the registers become
+/// valid and TOP zero.
+[[gnu::always_inline]] inline bool claim_mmx(Cpu& cpu, u64& linear) {
+    X87State& x = cpu.s.x87;
+    if (x.status & fpu::kES) [[unlikely]] {
+        linear = kNoLinear;
+        return false;
+    }
+    return true;
+}
+[[gnu::always_inline]] inline void enter_mmx_hot(Cpu& cpu) {
+    cpu.s.x87.status &= static_cast<u16>(~fpu::kTopMask);
+    cpu.s.x87.tag = 0;
+}
+[[gnu::always_inline]] inline void set_mm_hot(Cpu& cpu, unsigned reg, HostVector value) {
+    Float80& to = cpu.s.x87.st.data()[reg];
+    sse::store_low64(&to.significand, value);
+    to.sign_exponent = 0xFFFF;
+}
+[[gnu::always_inline]] inline HostVector mm_hot(const Cpu& cpu, unsigned reg) {
+    return sse::load_low64(&cpu.s.x87.st.data()[reg].significand);
+}
+
+/// MM a = f(MM a, MM b), computed in the low half of a vector.
+template <class F>
+struct MmRegister {
+    static constexpr Touches touches = Touches::Reads; // may go to the generic form
+    static constexpr unsigned size = 8, slots = 1;
+    static bool run(Cpu& cpu, const Op& op, TlbTable*, u64& linear) {
+        if (!claim_mmx(cpu, linear)) return false;
+        enter_mmx_hot(cpu);
+        set_mm_hot(cpu, op.a, F::apply(mm_hot(cpu, op.a), mm_hot(cpu, op.b)));
+        return true;
+    }
+};
+template <class F, unsigned bytes, class Addr>
+struct MmMemory {
+    using Width = OperandBytes<bytes>;
+    static constexpr Touches touches = Touches::Reads;
+    static constexpr unsigned size = bytes, slots = 1;
+    static bool run(Cpu& cpu, const Op& op, TlbTable* tlb, u64& linear) {
+        if (!claim_mmx(cpu, linear)) return false;
+        const u8* from = locate<typename Width::Type, Addr, false>(cpu, op, tlb, linear);
+        if (!from) return false;
+        enter_mmx_hot(cpu);
+        set_mm_hot(cpu, op.a, F::apply(mm_hot(cpu, op.a), Width::load(from)));
+        return true;
+    }
+};
+
+/// Emits op a = f(op a, op b) with operand 1 in a register or in memory. False: no handler for this form.
+inline bool emit_vector(const Insn& insn, LowerContext& context, Handler registers, Handler memory) {
+    const bool from_memory = insn.op[1].kind == OperandKind::Mem;
+    const Handler handler = from_memory ? memory : registers;
+    if (!handler) return false;
+    Op& op = context.out.emit(handler);
+    if (from_memory)
+        set_address(op, insn);
+    else
+        op.b = insn.op[1].reg;
+    op.a = insn.op[0].reg;
+    return true;
+}
+
+/// Both register forms of f as lower_sse wants them.
+template <class F, unsigned bytes>
+bool emit_xmm(const Insn& insn, LowerContext& context) {
+    Handler memory = nullptr;
+    if (insn.op[1].kind == OperandKind::Mem) {
+        switch (address_form(insn, context.mode)) {
+        case AddressForm::Flat: memory = &hot<XmmMemory<F, bytes, Flat>>; break;
+        case AddressForm::Segmented32: memory = &hot<XmmMemory<F, bytes, Segmented<u32>>>; break;
+        default: break;
+        }
+    }
+    return emit_vector(insn, context, &hot<XmmRegister<F>>, memory);
+}
+template <class F>
+bool emit_mm(const Insn& insn, LowerContext& context) {
+    Handler memory = nullptr;
+    if (insn.op[1].kind == OperandKind::Mem) {
+        const bool narrow = insn.op[1].width == 4; // PUNPCKLBW and its kin
+        switch (address_form(insn, context.mode)) {
+        case AddressForm::Flat: memory = narrow ? &hot<MmMemory<F, 4, Flat>> : &hot<MmMemory<F, 8, Flat>>; break;
+        case AddressForm::Segmented32:
+            memory = narrow ? &hot<MmMemory<F, 4, Segmented<u32>>> : &hot<MmMemory<F, 8, Segmented<u32>>>;
+            break;
+        default: break;
+        }
+    }
+    return emit_vector(insn, context, &hot<MmRegister<F>>, memory);
+}
+
+// The families behind lower_sse.
+bool lower_sse_move(const Insn& insn, LowerContext& context);
+bool lower_sse_packed(const Insn& insn, LowerContext& context);
+bool lower_sse_float(const Insn& insn, LowerContext& context);
+
+} // namespace r86
