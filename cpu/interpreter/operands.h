@@ -109,7 +109,9 @@ template <class T, bool write>
     const TlbEntry& entry = write ? tlb->write[tlb_index(linear)] : tlb->read[tlb_index(linear)];
     if (entry.tag != tlb_page(linear + sizeof(T) - 1)) [[unlikely]]
         return nullptr;
-    return reinterpret_cast<u8*>(static_cast<std::intptr_t>(static_cast<i64>(linear) + entry.addend));
+    u8* host = reinterpret_cast<u8*>(static_cast<std::intptr_t>(static_cast<i64>(linear) + entry.addend));
+    if (!host) __builtin_unreachable(); // a hit is never null: spares the caller's test
+    return host;
 }
 
 /// Computes the address and looks it up. On failure `linear` says what the cold path needs.
@@ -148,6 +150,8 @@ void hot(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch
         u64 linear;
         if (!Body::run(*cpu, *op, tlb, linear)) [[unlikely]]
             return tlb_miss<Body::size, Body::touches == Touches::Writes>(cpu, op, budget, tlb, eip, linear);
+        // What goes on in `scratch` does not matter; not its old value, so that its register is free above.
+        return go(cpu, op + Body::slots, budget, tlb, eip, linear);
     }
     return go(cpu, op + Body::slots, budget, tlb, eip, scratch);
 }

@@ -39,8 +39,8 @@ namespace unit {
     };
 #define R86_HOST_FLOAT_FLAGS(name, bytes)                                                                              \
     struct name {                                                                                                      \
-        static void compare(HostVector a, HostVector b, bool& zf, bool& pf, bool& cf) {                                \
-            asm volatile(#name " %4, %3" : "=@ccz"(zf), "=@ccp"(pf), "=@ccc"(cf) : "x"(a), "x"(b));                    \
+        static void compare(HostVector a, HostVector b, bool& zf, bool& cf) {                                          \
+            asm volatile(#name " %3, %2" : "=@ccz"(zf), "=@ccc"(cf) : "x"(a), "x"(b));                                 \
         }                                                                                                              \
     };
 #define R86_HOST_FLOAT_TO_DWORD(name, bytes)                                                                           \
@@ -67,23 +67,24 @@ namespace unit {
 #undef R86_HOST_FLOAT_FROM_DWORD
 } // namespace unit
 
-/// ZF, PF and CF of COMISS as lazy flags, OF, SF and AF zero: PF is what the result 0 or 1 says, but for "equal".
+/// ZF, PF and CF of COMISS as lazy flags, OF, SF and AF zero: PF is what the result 0 or 1 says, but for "equal", which
+/// is ZF without CF.
 template <class F, bool flags>
 [[gnu::always_inline]] inline void compare_to_flags(Cpu& cpu, HostVector a, HostVector b) {
-    bool zf, pf, cf;
-    F::compare(a, b, zf, pf, cf);
+    bool zf, cf;
+    F::compare(a, b, zf, cf);
     if constexpr (flags) {
         cpu.s.flags.result = !zf;
-        cpu.s.flags.carry = (cf ? u64{3} << 31 : 0) | u64{zf && !pf} << 61;
+        cpu.s.flags.carry = (cf ? u64{3} << 31 : 0) | u64{zf && !cf} << 61;
     }
 }
 
 template <class F, bool flags>
-struct FlagsRegister {
-    static constexpr Touches touches = Touches::Nothing;
-    static constexpr unsigned slots = 1;
-    static void run(Cpu& cpu, const Op& op) {
+struct FlagsRegister : NeedsRegisters {
+    static bool run(Cpu& cpu, const Op& op, TlbTable*, u64& linear) {
+        linear = 0;
         compare_to_flags<F, flags>(cpu, load_vector(xmm_at(cpu, op.a)), load_vector(xmm_at(cpu, op.b)));
+        return true;
     }
 };
 template <class F, bool flags, unsigned bytes, class Addr>
@@ -140,33 +141,37 @@ struct FromDwordMemory {
     }
 };
 
-/// Operand 1 in a register or in memory of either address form.
-bool emit(const Insn& insn, LowerContext& context, Handler registers, Handler flat, Handler segmented) {
-    const AddressForm form =
-        insn.op[1].kind == OperandKind::Mem ? address_form(insn, context.mode) : AddressForm::Other;
-    return emit_vector(insn, context, registers,
-                       form == AddressForm::Flat          ? flat
-                       : form == AddressForm::Segmented32 ? segmented
-                                                          : nullptr);
-}
-
+template <class F, bool flags, unsigned bytes>
+struct FlagsForms {
+    template <class Addr>
+    using Body = FlagsMemory<F, flags, bytes, Addr>;
+};
+template <class F, unsigned bytes>
+struct ToDwordForms {
+    template <class Addr>
+    using Body = ToDwordMemory<F, bytes, Addr>;
+};
+template <class F>
+struct FromDwordForms {
+    template <class Addr>
+    using Body = FromDwordMemory<F, Addr>;
+};
 template <class F, unsigned bytes>
 bool emit_flags(const Insn& insn, LowerContext& context) {
-    return context.flags_dead
-               ? emit(insn, context, &hot<FlagsRegister<F, false>>, &hot<FlagsMemory<F, false, bytes, Flat>>,
-                      &hot<FlagsMemory<F, false, bytes, Segmented<u32>>>)
-               : emit(insn, context, &hot<FlagsRegister<F, true>>, &hot<FlagsMemory<F, true, bytes, Flat>>,
-                      &hot<FlagsMemory<F, true, bytes, Segmented<u32>>>);
+    if (context.flags_dead)
+        return emit_vector(insn, context, &hot<FlagsRegister<F, false>>,
+                           kForms<FlagsForms<F, false, bytes>::template Body>);
+    return emit_vector(insn, context, &hot<FlagsRegister<F, true>>, kForms<FlagsForms<F, true, bytes>::template Body>);
 }
 template <class F, unsigned bytes>
 bool emit_to_dword(const Insn& insn, LowerContext& context) {
-    return insn.op[0].width == 4 && emit(insn, context, &hot<ToDwordRegister<F>>, &hot<ToDwordMemory<F, bytes, Flat>>,
-                                         &hot<ToDwordMemory<F, bytes, Segmented<u32>>>);
+    return insn.op[0].width == 4 &&
+           emit_vector(insn, context, &hot<ToDwordRegister<F>>, kForms<ToDwordForms<F, bytes>::template Body>);
 }
 template <class F>
 bool emit_from_dword(const Insn& insn, LowerContext& context) {
-    return insn.op[1].width == 4 && emit(insn, context, &hot<FromDwordRegister<F>>, &hot<FromDwordMemory<F, Flat>>,
-                                         &hot<FromDwordMemory<F, Segmented<u32>>>);
+    return insn.op[1].width == 4 &&
+           emit_vector(insn, context, &hot<FromDwordRegister<F>>, kForms<FromDwordForms<F>::template Body>);
 }
 template <template <unsigned> class F, unsigned bytes>
 bool emit_compare(const Insn& insn, LowerContext& context) {

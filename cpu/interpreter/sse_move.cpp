@@ -144,41 +144,62 @@ struct StoreMm {
 
 // ---- selection ------------------------------------------------------------------------------------------------------
 
-struct Forms {
-    Handler flat, segmented;
+template <unsigned bytes, bool aligned>
+struct Loads {
+    template <class Addr>
+    using Body = LoadVector<bytes, aligned, Addr>;
+};
+template <bool aligned>
+struct Stores {
+    template <class Addr>
+    using Body = StoreVector<aligned, Addr>;
+};
+template <class T, unsigned at>
+struct LaneLoads {
+    template <class Addr>
+    using Body = LoadLane<T, at, Addr>;
+};
+template <class T, unsigned at>
+struct LaneStores {
+    template <class Addr>
+    using Body = StoreLane<T, at, Addr>;
+};
+template <unsigned bytes>
+struct MmLoads {
+    template <class Addr>
+    using Body = LoadMm<bytes, Addr>;
+};
+template <class T>
+struct MmStores {
+    template <class Addr>
+    using Body = StoreMm<T, Addr>;
 };
 template <unsigned bytes, bool aligned>
-constexpr Forms kLoad{&hot<LoadVector<bytes, aligned, Flat>>, &hot<LoadVector<bytes, aligned, Segmented<u32>>>};
+constexpr VectorForms kLoad = kForms<Loads<bytes, aligned>::template Body>;
 template <bool aligned>
-constexpr Forms kStore{&hot<StoreVector<aligned, Flat>>, &hot<StoreVector<aligned, Segmented<u32>>>};
+constexpr VectorForms kStore = kForms<Stores<aligned>::template Body>;
 template <class T, unsigned at>
-constexpr Forms kLoadLane{&hot<LoadLane<T, at, Flat>>, &hot<LoadLane<T, at, Segmented<u32>>>};
+constexpr VectorForms kLoadLane = kForms<LaneLoads<T, at>::template Body>;
 template <class T, unsigned at>
-constexpr Forms kStoreLane{&hot<StoreLane<T, at, Flat>>, &hot<StoreLane<T, at, Segmented<u32>>>};
+constexpr VectorForms kStoreLane = kForms<LaneStores<T, at>::template Body>;
 template <unsigned bytes>
-constexpr Forms kLoadMm{&hot<LoadMm<bytes, Flat>>, &hot<LoadMm<bytes, Segmented<u32>>>};
+constexpr VectorForms kLoadMm = kForms<MmLoads<bytes>::template Body>;
 template <class T>
-constexpr Forms kStoreMm{&hot<StoreMm<T, Flat>>, &hot<StoreMm<T, Segmented<u32>>>};
+constexpr VectorForms kStoreMm = kForms<MmStores<T>::template Body>;
 
 /// Registers, loads and stores of one move; a null handler stays generic.
-bool emit_move(const Insn& insn, LowerContext& context, Handler registers, const Forms& load, const Forms& store) {
+bool emit_move(const Insn& insn, LowerContext& context, Handler registers, const VectorForms& load,
+               const VectorForms& store) {
     const bool stores = insn.op[0].kind == OperandKind::Mem, loads = insn.op[1].kind == OperandKind::Mem;
-    Handler handler = registers;
+    Op* op = nullptr;
     if (stores || loads) {
-        const Forms& forms = stores ? store : load;
-        switch (address_form(insn, context.mode)) {
-        case AddressForm::Flat: handler = forms.flat; break;
-        case AddressForm::Segmented32: handler = forms.segmented; break;
-        default: return false;
-        }
+        op = emit_memory(insn, context, stores ? store : load);
+    } else if (registers) {
+        op = &context.out.emit(registers);
+        op->b = insn.op[1].reg;
     }
-    if (!handler) return false;
-    Op& op = context.out.emit(handler);
-    if (stores || loads)
-        set_address(op, insn);
-    else
-        op.b = insn.op[1].reg;
-    op.a = insn.op[stores ? 1 : 0].reg;
+    if (!op) return false;
+    op->a = insn.op[stores ? 1 : 0].reg;
     return true;
 }
 

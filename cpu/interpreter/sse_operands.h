@@ -12,6 +12,55 @@ using sse::HostVector;
 inline u8* xmm_at(Cpu& cpu, unsigned reg) { return cpu.s.vector.data()[reg].bytes.data(); }
 inline const u8* xmm_at(const Cpu& cpu, unsigned reg) { return cpu.s.vector.data()[reg].bytes.data(); }
 
+// ---- addresses without a variable shift, whose count register is one too many here
+// --------------------------------------
+
+/// Flat segment, no index: what most vector operands are.
+struct FlatPlain {
+    template <class T, bool write>
+    static bool linear(const Cpu& cpu, const Op& op, u64& out) {
+        out = static_cast<u32>(cpu.s.gpr.data()[op.b] + static_cast<u64>(static_cast<i64>(op.disp)));
+        return true;
+    }
+};
+/// Flat segment; `d` is the index's factor.
+struct FlatScaled {
+    template <class T, bool write>
+    static bool linear(const Cpu& cpu, const Op& op, u64& out) {
+        out = static_cast<u32>(cpu.s.gpr.data()[op.b] + cpu.s.gpr.data()[op.c] * op.d +
+                               static_cast<u64>(static_cast<i64>(op.disp)));
+        return true;
+    }
+};
+/// 32-bit address in segment `d`, with base and limit.
+using FarAddress = Segmented<u32>;
+
+/// A handler for each of them; null: stays generic.
+struct VectorForms {
+    Handler plain = nullptr, scaled = nullptr, far = nullptr;
+};
+template <template <class> class Body>
+constexpr VectorForms kForms{&hot<Body<FlatPlain>>, &hot<Body<FlatScaled>>, &hot<Body<FarAddress>>};
+
+template <template <class> class Body>
+constexpr VectorForms kFlatForms{&hot<Body<FlatPlain>>, &hot<Body<FlatScaled>>, nullptr};
+
+/// Emits the form that the address wants and fills its fields; nullptr: none, nothing emitted.
+inline Op* emit_memory(const Insn& insn, LowerContext& context, const VectorForms& forms) {
+    const AddressForm form = address_form(insn, context.mode);
+    const bool flat = form == AddressForm::Flat, plain = insn.mem.index == kNoReg;
+    if (!flat && form != AddressForm::Segmented32) return nullptr;
+    const Handler handler = !flat ? forms.far : plain ? forms.plain : forms.scaled;
+    if (!handler) return nullptr;
+    Op& op = context.out.emit(handler);
+    set_address(op, insn);
+    if (flat && !plain) {
+        op.c = insn.mem.index;
+        op.d = static_cast<u8>(1u << insn.mem.scale);
+    }
+    return &op;
+}
+
 /// Locates a vector operand; with `aligned`, off its boundary counts as a miss, and the generic form raises #GP(0).
 template <class T, class Addr, bool write, bool aligned>
 [[gnu::always_inline]] inline u8* locate_vector(const Cpu& cpu, const Op& op, const TlbTable* tlb, u64& linear) {
@@ -25,6 +74,13 @@ template <class T, class Addr, bool write, bool aligned>
     }
     return hot_address<T, write>(tlb, linear);
 }
+
+/// Base of a body without memory operand that needs one register more: as a reader that always succeeds it says what
+/// goes on in `scratch`, so the old value need not be kept.
+struct NeedsRegisters {
+    static constexpr Touches touches = Touches::Reads;
+    static constexpr unsigned size = 8, slots = 1;
+};
 
 /// Width of a memory operand by its bytes.
 template <unsigned bytes>
@@ -124,45 +180,40 @@ struct MmMemory {
 };
 
 /// Emits op a = f(op a, op b) with operand 1 in a register or in memory. False: no handler for this form.
-inline bool emit_vector(const Insn& insn, LowerContext& context, Handler registers, Handler memory) {
-    const bool from_memory = insn.op[1].kind == OperandKind::Mem;
-    const Handler handler = from_memory ? memory : registers;
-    if (!handler) return false;
-    Op& op = context.out.emit(handler);
-    if (from_memory)
-        set_address(op, insn);
-    else
-        op.b = insn.op[1].reg;
-    op.a = insn.op[0].reg;
+inline bool emit_vector(const Insn& insn, LowerContext& context, Handler registers, const VectorForms& memory) {
+    Op* op = nullptr;
+    if (insn.op[1].kind == OperandKind::Mem) {
+        op = emit_memory(insn, context, memory);
+        if (!op) return false;
+    } else {
+        op = &context.out.emit(registers);
+        op->b = insn.op[1].reg;
+    }
+    op->a = insn.op[0].reg;
     return true;
 }
 
-/// Both register forms of f as lower_sse wants them.
+/// Both forms of f as lower_sse wants them.
+template <class F, unsigned bytes>
+struct XmmForms {
+    template <class Addr>
+    using Body = XmmMemory<F, bytes, Addr>;
+};
 template <class F, unsigned bytes>
 bool emit_xmm(const Insn& insn, LowerContext& context) {
-    Handler memory = nullptr;
-    if (insn.op[1].kind == OperandKind::Mem) {
-        switch (address_form(insn, context.mode)) {
-        case AddressForm::Flat: memory = &hot<XmmMemory<F, bytes, Flat>>; break;
-        case AddressForm::Segmented32: memory = &hot<XmmMemory<F, bytes, Segmented<u32>>>; break;
-        default: break;
-        }
-    }
-    return emit_vector(insn, context, &hot<XmmRegister<F>>, memory);
+    return emit_vector(insn, context, &hot<XmmRegister<F>>, kForms<XmmForms<F, bytes>::template Body>);
 }
+template <class F, unsigned bytes>
+struct MmForms {
+    template <class Addr>
+    using Body = MmMemory<F, bytes, Addr>;
+};
 template <class F>
 bool emit_mm(const Insn& insn, LowerContext& context) {
-    Handler memory = nullptr;
-    if (insn.op[1].kind == OperandKind::Mem) {
-        const bool narrow = insn.op[1].width == 4; // PUNPCKLBW and its kin
-        switch (address_form(insn, context.mode)) {
-        case AddressForm::Flat: memory = narrow ? &hot<MmMemory<F, 4, Flat>> : &hot<MmMemory<F, 8, Flat>>; break;
-        case AddressForm::Segmented32:
-            memory = narrow ? &hot<MmMemory<F, 4, Segmented<u32>>> : &hot<MmMemory<F, 8, Segmented<u32>>>;
-            break;
-        default: break;
-        }
-    }
+    // Operands in segments with a base are rare enough to stay generic.
+    const VectorForms& memory = insn.op[1].width == 4
+                                    ? kFlatForms<MmForms<F, 4>::template Body> // PUNPCKLBW and its kin
+                                    : kFlatForms<MmForms<F, 8>::template Body>;
     return emit_vector(insn, context, &hot<MmRegister<F>>, memory);
 }
 

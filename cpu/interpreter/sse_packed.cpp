@@ -41,37 +41,41 @@ bool emit_shift(const Insn& insn, LowerContext& context) {
     return true;
 }
 
-/// PSLLDQ and PSRLDQ, the count in bits.
-struct ByteShift {
-    static constexpr Touches touches = Touches::Nothing;
-    static constexpr unsigned slots = 1;
-};
-struct ShiftBytesLeft : ByteShift {
-    static void run(Cpu& cpu, const Op& op) {
-        u64 low, high;
+/// PSLLDQ and PSRLDQ, the count in bits. A quadword shift by 64 or more gives zero, so of the parts that a count below
+/// and one above 64 need, the wrong ones vanish.
+struct ShiftBytesLeft : NeedsRegisters {
+    static bool run(Cpu& cpu, const Op& op, TlbTable*, u64& linear) {
+        linear = 0;
         u8* at = xmm_at(cpu, op.a);
-        std::memcpy(&low, at, 8);
-        std::memcpy(&high, at + 8, 8);
-        const unsigned __int128 value = (static_cast<unsigned __int128>(high) << 64 | low) << op.imm;
-        std::memcpy(at, &value, 16);
+        const auto count = static_cast<u64>(op.imm);
+        const HostVector whole = load_vector(at);
+        const HostVector up = host::punpcklqdq::apply(vector_of(0), whole);
+        const HostVector low = host::por::apply(host::psrlq::apply(up, vector_of(64 - count)),
+                                                host::psllq::apply(up, vector_of(count - 64)));
+        store_vector(at, host::por::apply(host::psllq::apply(whole, vector_of(count)), low));
+        return true;
     }
 };
-struct ShiftBytesRight : ByteShift {
-    static void run(Cpu& cpu, const Op& op) {
-        u64 low, high;
+struct ShiftBytesRight : NeedsRegisters {
+    static bool run(Cpu& cpu, const Op& op, TlbTable*, u64& linear) {
+        linear = 0;
         u8* at = xmm_at(cpu, op.a);
-        std::memcpy(&low, at, 8);
-        std::memcpy(&high, at + 8, 8);
-        const unsigned __int128 value = (static_cast<unsigned __int128>(high) << 64 | low) >> op.imm;
-        std::memcpy(at, &value, 16);
+        const auto count = static_cast<u64>(op.imm);
+        const HostVector whole = load_vector(at);
+        const HostVector down = load_low64(at + 8);
+        const HostVector high = host::por::apply(host::psllq::apply(down, vector_of(64 - count)),
+                                                 host::psrlq::apply(down, vector_of(count - 64)));
+        store_vector(at, host::por::apply(host::psrlq::apply(whole, vector_of(count)), high));
+        return true;
     }
 };
 
-/// Four dwords picked by the four bytes of the operation's immediate, which are their byte offsets: bytes 0 and 1 from
+/// Four dwords picked by the four bytes of `op`'s immediate, which are their byte offsets: bytes 0 and 1 from
 /// `first`, 2 and 3 from `second`.
-[[gnu::always_inline]] inline HostVector pick_dwords(const u8* first, const u8* second, u32 offsets) {
-    const HostVector a = load_low32(first + (offsets & 0xFF)), b = load_low32(first + ((offsets >> 8) & 0xFF));
-    const HostVector c = load_low32(second + ((offsets >> 16) & 0xFF)), d = load_low32(second + (offsets >> 24));
+[[gnu::always_inline]] inline HostVector pick_dwords(const u8* first, const u8* second, const Op& op) {
+    const u8* offsets = reinterpret_cast<const u8*>(&op.imm);
+    const HostVector a = load_low32(first + offsets[0]), b = load_low32(first + offsets[1]);
+    const HostVector c = load_low32(second + offsets[2]), d = load_low32(second + offsets[3]);
     return host::punpcklqdq::apply(host::punpckldq::apply(a, b), host::punpckldq::apply(c, d));
 }
 u32 dword_offsets(u64 order) {
@@ -82,13 +86,13 @@ u32 dword_offsets(u64 order) {
 
 /// PSHUFD of a register. SHUFPS (`pair`): the low half from the destination.
 template <bool pair>
-struct ShuffleRegister {
-    static constexpr Touches touches = Touches::Nothing;
-    static constexpr unsigned slots = 1;
-    static void run(Cpu& cpu, const Op& op) {
+struct ShuffleRegister : NeedsRegisters {
+    static bool run(Cpu& cpu, const Op& op, TlbTable*, u64& linear) {
+        linear = 0;
         u8* to = xmm_at(cpu, op.a);
         const u8* from = xmm_at(cpu, op.b);
-        store_vector(to, pick_dwords(pair ? to : from, from, static_cast<u32>(op.imm)));
+        store_vector(to, pick_dwords(pair ? to : from, from, op));
+        return true;
     }
 };
 template <bool pair, class Addr>
@@ -99,9 +103,14 @@ struct ShuffleMemory {
         const u8* from = locate_vector<OperandBytes<16>::Type, Addr, false, true>(cpu, op, tlb, linear);
         if (!from) return false;
         u8* to = xmm_at(cpu, op.a);
-        store_vector(to, pick_dwords(pair ? to : from, from, static_cast<u32>((&op)[1].imm)));
+        store_vector(to, pick_dwords(pair ? to : from, from, (&op)[1]));
         return true;
     }
+};
+template <bool pair>
+struct ShuffleForms {
+    template <class Addr>
+    using Body = ShuffleMemory<pair, Addr>;
 };
 template <bool pair>
 bool emit_shuffle(const Insn& insn, LowerContext& context) {
@@ -113,35 +122,27 @@ bool emit_shuffle(const Insn& insn, LowerContext& context) {
         op.imm = static_cast<i32>(offsets);
         return true;
     }
-    Handler handler;
-    switch (address_form(insn, context.mode)) {
-    case AddressForm::Flat: handler = &hot<ShuffleMemory<pair, Flat>>; break;
-    case AddressForm::Segmented32: handler = &hot<ShuffleMemory<pair, Segmented<u32>>>; break;
-    default: return false;
-    }
-    Op& op = context.out.emit(handler);
-    set_address(op, insn);
-    op.a = insn.op[0].reg;
+    Op* op = emit_memory(insn, context, kForms<ShuffleForms<pair>::template Body>);
+    if (!op) return false;
+    op->a = insn.op[0].reg;
     context.out.immediate(offsets);
     return true;
 }
 
 /// PSHUFLW (First = 0) and PSHUFHW (First = 8) of a register: four words of one half, the other half as it is.
 template <unsigned First>
-struct ShuffleWords {
-    static constexpr Touches touches = Touches::Nothing;
-    static constexpr unsigned slots = 1;
-    static void run(Cpu& cpu, const Op& op) {
-        const u8* from = xmm_at(cpu, op.b);
-        u64 half, other;
-        std::memcpy(&half, from + First, 8);
-        std::memcpy(&other, from + (8 - First), 8);
-        const auto word = [half](u32 shift) { return (half >> (shift & 0xFF)) & 0xFFFF; };
-        const auto shifts = static_cast<u32>(op.imm);
-        const u64 picked = word(shifts) | word(shifts >> 8) << 16 | word(shifts >> 16) << 32 | word(shifts >> 24) << 48;
-        u8* to = xmm_at(cpu, op.a);
-        store_vector(to, First == 0 ? host::punpcklqdq::apply(vector_of(picked), vector_of(other))
-                                    : host::punpcklqdq::apply(vector_of(other), vector_of(picked)));
+struct ShuffleWords : NeedsRegisters {
+    static bool run(Cpu& cpu, const Op& op, TlbTable*, u64& linear) {
+        linear = 0;
+        const u8* half = xmm_at(cpu, op.b) + First;
+        const u8* offsets = reinterpret_cast<const u8*>(&op.imm);
+        const auto word = [half, offsets](unsigned i) { return vector_of(load_host<u16>(half + offsets[i])); };
+        const HostVector picked =
+            host::punpckldq::apply(host::punpcklwd::apply(word(0), word(1)), host::punpcklwd::apply(word(2), word(3)));
+        const HostVector other = load_low64(xmm_at(cpu, op.b) + (8 - First));
+        store_vector(xmm_at(cpu, op.a),
+                     First == 0 ? host::punpcklqdq::apply(picked, other) : host::punpcklqdq::apply(other, picked));
+        return true;
     }
 };
 template <unsigned First>
@@ -150,7 +151,7 @@ bool emit_shuffle_words(const Insn& insn, LowerContext& context) {
     Op& op = context.out.emit(&hot<ShuffleWords<First>>);
     op.a = insn.op[0].reg;
     op.b = insn.op[1].reg;
-    op.imm = static_cast<i32>(dword_offsets(insn.imm) * 4); // bit counts of words
+    op.imm = static_cast<i32>(dword_offsets(insn.imm) / 2); // byte offsets of words
     return true;
 }
 
