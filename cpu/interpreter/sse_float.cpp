@@ -158,6 +158,7 @@ struct FromDwordForms {
 };
 template <class F, unsigned bytes>
 bool emit_flags(const Insn& insn, LowerContext& context) {
+    if (moves_first(insn)) return false;
     if (context.flags_dead)
         return emit_vector(insn, context, &hot<FlagsRegister<F, false>>,
                            kForms<FlagsForms<F, false, bytes>::template Body>);
@@ -165,12 +166,12 @@ bool emit_flags(const Insn& insn, LowerContext& context) {
 }
 template <class F, unsigned bytes>
 bool emit_to_dword(const Insn& insn, LowerContext& context) {
-    return insn.op[0].width == 4 &&
+    return insn.op[0].width == 4 && !moves_first(insn) &&
            emit_vector(insn, context, &hot<ToDwordRegister<F>>, kForms<ToDwordForms<F, bytes>::template Body>);
 }
 template <class F>
 bool emit_from_dword(const Insn& insn, LowerContext& context) {
-    return insn.op[1].width == 4 &&
+    return insn.op[1].width == 4 && !moves_first(insn) &&
            emit_vector(insn, context, &hot<FromDwordRegister<F>>, kForms<FromDwordForms<F>::template Body>);
 }
 template <template <unsigned> class F, unsigned bytes>

@@ -246,12 +246,39 @@ bool lower_sse_move(const Insn& insn, LowerContext& context) {
     }
 }
 
+namespace {
+
+/// MOVDQA a, b and an operation on a that follows: one operation, a = f(b, c). Compilers write this pair all the time,
+/// and a value's way through the register file in memory takes longer than most operations.
+bool lower_move_and_operation(const Insn& insn, LowerContext& context) {
+    switch (insn.mnemonic) {
+    case Mnemonic::movaps:
+    case Mnemonic::movapd:
+    case Mnemonic::movups:
+    case Mnemonic::movdqa:
+    case Mnemonic::movdqu: break;
+    default: return false;
+    }
+    const auto is_xmm = [](const Operand& operand) { return operand.kind == OperandKind::Xmm; };
+    if (!context.next || !is_xmm(insn.op[0]) || !is_xmm(insn.op[1])) return false;
+    Insn pair = *context.next;
+    if (pair.operand_count != 2 || !is_xmm(pair.op[0]) || pair.op[0].reg != insn.op[0].reg) return false;
+    if (pair.op[1].kind != OperandKind::Imm && !is_xmm(pair.op[1])) return false;
+    if (is_xmm(pair.op[1]) && pair.op[1].reg == insn.op[0].reg) pair.op[1].reg = insn.op[1].reg;
+    pair.op[2] = insn.op[1];
+    context.fused = lower_sse_packed(pair, context) || lower_sse_float(pair, context);
+    return context.fused;
+}
+
+} // namespace
+
 bool lower_sse(const Insn& insn, LowerContext& context) {
     if (!(context.mode & kModeFpu)) return false;
     // MMX alone needs no CR4.OSFXSR; whatever names an XMM register does.
     for (unsigned i = 0; i < insn.operand_count; ++i)
         if (insn.op[i].kind == OperandKind::Xmm && !(context.mode & kModeSse)) return false;
-    return lower_sse_move(insn, context) || lower_sse_packed(insn, context) || lower_sse_float(insn, context);
+    return lower_move_and_operation(insn, context) || lower_sse_move(insn, context) ||
+           lower_sse_packed(insn, context) || lower_sse_float(insn, context);
 }
 
 } // namespace r86

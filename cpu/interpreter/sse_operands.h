@@ -113,6 +113,16 @@ struct XmmRegister {
         sse::store_vector(to, F::apply(sse::load_vector(to), sse::load_vector(xmm_at(cpu, op.b))));
     }
 };
+/// XMM a = f(XMM c, XMM b): a move and the operation behind it.
+template <class F>
+struct XmmThree {
+    static constexpr Touches touches = Touches::Nothing;
+    static constexpr unsigned slots = 1;
+    static void run(Cpu& cpu, const Op& op) {
+        sse::store_vector(xmm_at(cpu, op.a),
+                          F::apply(sse::load_vector(xmm_at(cpu, op.c)), sse::load_vector(xmm_at(cpu, op.b))));
+    }
+};
 /// XMM a = f(XMM a, memory).
 template <class F, unsigned bytes, class Addr>
 struct XmmMemory {
@@ -179,6 +189,9 @@ struct MmMemory {
     }
 };
 
+/// lower_sse puts a register move in front of an operation of two operands by naming the move's source as operand 2.
+inline bool moves_first(const Insn& insn) { return insn.op[2].kind == OperandKind::Xmm; }
+
 /// Emits op a = f(op a, op b) with operand 1 in a register or in memory. False: no handler for this form.
 inline bool emit_vector(const Insn& insn, LowerContext& context, Handler registers, const VectorForms& memory) {
     Op* op = nullptr;
@@ -201,6 +214,13 @@ struct XmmForms {
 };
 template <class F, unsigned bytes>
 bool emit_xmm(const Insn& insn, LowerContext& context) {
+    if (moves_first(insn)) {
+        Op& op = context.out.emit(&hot<XmmThree<F>>);
+        op.a = insn.op[0].reg;
+        op.b = insn.op[1].reg;
+        op.c = insn.op[2].reg;
+        return true;
+    }
     return emit_vector(insn, context, &hot<XmmRegister<F>>, kForms<XmmForms<F, bytes>::template Body>);
 }
 template <class F, unsigned bytes>

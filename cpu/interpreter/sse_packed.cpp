@@ -20,6 +20,15 @@ struct XmmByImmediate {
         store_vector(to, F::apply(load_vector(to), load_low32(&op.imm)));
     }
 };
+/// The same of a copy of XMM b.
+template <class F>
+struct XmmThreeByImmediate {
+    static constexpr Touches touches = Touches::Nothing;
+    static constexpr unsigned slots = 1;
+    static void run(Cpu& cpu, const Op& op) {
+        store_vector(xmm_at(cpu, op.a), F::apply(load_vector(xmm_at(cpu, op.b)), load_low32(&op.imm)));
+    }
+};
 template <class F>
 struct MmByImmediate {
     static constexpr Touches touches = Touches::Reads;
@@ -35,8 +44,11 @@ template <class F>
 bool emit_shift(const Insn& insn, LowerContext& context) {
     if (insn.op[1].kind != OperandKind::Imm)
         return is_mmx(insn) ? emit_mm<F>(insn, context) : emit_xmm<F, 16>(insn, context);
-    Op& op = context.out.emit(is_mmx(insn) ? &hot<MmByImmediate<F>> : &hot<XmmByImmediate<F>>);
+    Op& op = context.out.emit(is_mmx(insn)        ? &hot<MmByImmediate<F>>
+                              : moves_first(insn) ? &hot<XmmThreeByImmediate<F>>
+                                                  : &hot<XmmByImmediate<F>>);
     op.a = insn.op[0].reg;
+    op.b = insn.op[2].reg;
     op.imm = static_cast<i32>(insn.imm);
     return true;
 }
@@ -177,7 +189,7 @@ bool lower_sse_packed(const Insn& insn, LowerContext& context) {
 #undef R86_SHIFT
     case Mnemonic::pslldq:
     case Mnemonic::psrldq: {
-        if (insn.imm > 15) return false;
+        if (insn.imm > 15 || moves_first(insn)) return false;
         Op& op = context.out.emit(insn.mnemonic == Mnemonic::pslldq ? &hot<ShiftBytesLeft> : &hot<ShiftBytesRight>);
         op.a = insn.op[0].reg;
         op.imm = static_cast<i32>(insn.imm * 8);

@@ -75,6 +75,10 @@ Program random_program(Random& random, const std::vector<const OpcodeRow*>& rows
         }
         program.code.insert(program.code.end(), e.bytes.begin(), e.bytes.end());
         program.text += std::string(" ") + what.text;
+        if (random.below(4) == 0) { // MOVAPS between two registers: fuses with what follows
+            program.add({0x0F, 0x28, static_cast<u8>(0xC0 | random.below(64))});
+            program.text += " movaps";
+        }
         switch (random.below(24)) {
         case 0: program.add({0x0F, 0xAE, 0x5F, 0x30}); break; // STMXCSR [EDI + 30h]
         case 1: program.add({0x0F, 0xAE, 0x57, 0x38}); break; // LDMXCSR [EDI + 38h]
