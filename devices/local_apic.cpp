@@ -359,11 +359,11 @@ void LocalApic::set_globally_enabled(bool enabled) {
 
 bool LocalApic::may_wake(bool masked) const {
     if (pins_direct() || !s_.globally_enabled) return false; // the pins alone, and those are somebody else's
-    const auto entry = [&](LvtIndex index) {
-        if (s_.lvt[index] & kLvtMask) return false;
-        return !masked || delivery_of(s_.lvt[index]) != ApicDelivery::Fixed;
-    };
-    return (!masked && timer_.will_expire()) || entry(kLint0) || entry(kLint1);
+    // LINT0 is the 8259A; as ExtINT it is the board's question whether that one can interrupt. Nothing drives LINT1.
+    const ApicDelivery lint0 = delivery_of(s_.lvt[kLint0]);
+    const bool maskable = lint0 == ApicDelivery::Fixed || lint0 == ApicDelivery::ExtInt;
+    const bool by_lint0 = !(s_.lvt[kLint0] & kLvtMask) && lint0 != ApicDelivery::ExtInt && !(masked && maskable);
+    return (!masked && timer_.will_expire()) || by_lint0;
 }
 
 void LocalApic::visit(StateVisitor& visitor) {

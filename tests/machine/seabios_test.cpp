@@ -68,3 +68,20 @@ TEST_CASE("two machines that boot SeaBIOS agree, and so does one that was saved 
     CHECK(a.digest() == b.digest());
     CHECK(a.digest() == c.digest());
 }
+
+// SeaBIOS leaves the local APIC with LINT0 as ExtINT and LINT1 as NMI, which nothing on the board drives: a program
+// that halts for ever after it was not seen as one.
+TEST_CASE("a halt without interrupts is dead after SeaBIOS has set up the local APIC as well") {
+    std::vector<u8> floppy(512, 0);
+    floppy[0] = 0xFA; // cli; hlt
+    floppy[1] = 0xF4;
+    floppy[510] = 0x55;
+    floppy[511] = 0xAA;
+    MachineConfig config;
+    config.mips = 20;
+    config.boot_menu = false;
+    config.floppies[0] = make_memory_image(std::move(floppy), true, "halt");
+    Machine machine(std::move(config));
+    CHECK(machine.run_until(machine.tick_after(10'000'000'000)).reason == StopReason::DeadHalt);
+    CHECK((machine.cpu().s.rip & 0xFFFF) == 0x7C02);
+}
