@@ -7,22 +7,15 @@
 #include "frontend/ports/stdio_channel.h"
 #include "frontend/script/runner.h"
 #include "frontend/terminal/terminal_display.h"
+#include "frontend/window/window.h"
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
 #include <unistd.h>
-#if __has_include("frontend/window/window.cpp")
-#include "frontend/window/window.h"
-#define R86_WINDOW
-#endif
 
 namespace r86 {
 
 namespace {
-
-#ifndef R86_WINDOW
-bool can_open_window() { return false; }
-#endif
 
 DisplayKind choose_display(DisplayKind asked) {
     if (asked == DisplayKind::Sdl && !can_open_window())
@@ -67,6 +60,9 @@ struct Connectors {
         config.parallel = parallel.get();
         config.debug_console = debugcon.get();
         config.post = &post;
+    }
+    void close() {
+        for (Channel* channel : all()) channel->close();
     }
     /// Opens files, sockets and the terminal, now that everything else has been found to be right.
     void open(Session& session) {
@@ -135,12 +131,13 @@ void report_crash(Session& session) {
         if (!row.empty()) std::fprintf(stderr, "%s\n", row.c_str());
     std::fprintf(stderr, "---- registers ----\n");
     for (const std::string& line : register_lines(session.machine())) std::fprintf(stderr, "%s\n", line.c_str());
-    std::fprintf(stderr, "---- last instructions ----\n");
+    std::fprintf(stderr, "---- last instructions, as they stand in memory ----\n");
     for (const std::string& line : code_lines(session.machine())) std::fprintf(stderr, "%s\n", line.c_str());
 }
 
 /// Everything that comes after the last tick.
 int finish(Session& session, const Options& options, Connectors& connectors, Results& results) {
+    connectors.close(); // a raw terminal is itself again for what is printed now
     Ending ending = session.ending().value_or(Ending{});
     for (Channel* channel : connectors.all()) {
         channel->flush();
@@ -183,9 +180,7 @@ int run_program(const Options& options) {
     how.snapshot = options.snapshot;
     how.until = options.until_instructions;
     how.digest_at = options.digest_at;
-#ifdef R86_WINDOW
     std::unique_ptr<AudioSink> audio; // outlives the machine
-#endif
     Session session(std::move(config), how, results, {connectors.serial[0].get(), connectors.serial[1].get()});
     set_up_trace(session.machine().log(), options.trace);
     if (!options.script_output.empty())
@@ -194,22 +189,23 @@ int run_program(const Options& options) {
         results.use_stderr();
     catch_signals();
     on_terminal_quit([&session] { session.quit_with("Ctrl-A X"); });
+    const struct Closer { // before the session goes: threads of channels speak to it
+        Connectors& connectors;
+        ~Closer() { connectors.close(); }
+    } closer{connectors};
     connectors.open(session);
 
     if (headless) {
         emulate(session, options, script, true);
         return finish(session, options, connectors, results);
     }
-#ifdef R86_WINDOW
     if (display == DisplayKind::Sdl) {
         audio = open_audio();
         session.connect_audio(audio.get());
     }
-#endif
     std::thread emulation([&] { emulate(session, options, script, false); });
     try {
         if (display == DisplayKind::Terminal) run_terminal(session);
-#ifdef R86_WINDOW
         if (display == DisplayKind::Sdl) {
             WindowOptions window;
             window.host_key = options.host_key;
@@ -217,7 +213,6 @@ int run_program(const Options& options) {
             window.speed_percent = how.speed_percent;
             run_window(session, window);
         }
-#endif
     } catch (const UserError& error) {
         session.quit_with(error.what());
         emulation.join();

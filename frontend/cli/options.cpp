@@ -64,7 +64,7 @@ public:
     ParsedCommandLine parse(int argc, char** argv) {
         ParsedCommandLine out;
         try {
-            app_.parse(argc, argv);
+            app_.parse(arguments(argc, argv));
         } catch (const CLI::CallForHelp&) {
             std::fputs(app_.help().c_str(), stdout);
             return out;
@@ -99,6 +99,18 @@ private:
     }
     void flag(const char* group, const char* name, bool& value, const char* text) {
         app_.add_flag(name, value, text)->group(group);
+    }
+
+    /// CLI11 wants them from the last to the first. A kernel's arguments may look like options of ours ("-v"), so they
+    /// are joined to their option.
+    static std::vector<std::string> arguments(int argc, char** argv) {
+        std::vector<std::string> out;
+        for (int i = 1; i < argc; ++i) {
+            out.emplace_back(argv[i]);
+            if ((out.back() == "--append" || out.back() == "--module") && i + 1 < argc)
+                out.back() += std::string("=") + argv[++i];
+        }
+        return {out.rbegin(), out.rend()};
     }
 
     void images() {

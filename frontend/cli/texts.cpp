@@ -64,7 +64,7 @@ void list_keys() {
 
 std::string program_summary() {
     return "rewind86: a PC in software that boots real operating systems.\n"
-           "Usage: rewind86 [options] [IMAGE ...]   image ...   replay ...";
+           "Further commands: rewind86 image ... (disk images), rewind86 replay ... (recordings).";
 }
 
 std::string help_footer() {

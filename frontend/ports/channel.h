@@ -21,6 +21,8 @@ public:
     void put(u8 byte) override = 0;
     /// Hands on what is buffered; called now and then from the emulation thread.
     virtual void flush() {}
+    /// Receives nothing any more; no thread of the channel runs afterwards.
+    virtual void close() {}
     /// The first trouble with the host's side, as a sentence.
     virtual std::optional<std::string> error() const { return std::nullopt; }
     /// Guest bytes go to standard output, so that nothing else may.

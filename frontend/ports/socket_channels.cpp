@@ -23,7 +23,7 @@ void DescriptorChannel::start(Receive receive) {
     reader_ = std::thread([this, receive = std::move(receive)] { read_loop(receive); });
 }
 
-void DescriptorChannel::stop() {
+void DescriptorChannel::close() {
     stop_ = true;
     if (reader_.joinable()) reader_.join();
 }
@@ -59,7 +59,7 @@ void DescriptorChannel::read_loop(Receive receive) {
 }
 
 PtyChannel::~PtyChannel() {
-    stop();
+    DescriptorChannel::close();
     if (master_ >= 0) ::close(master_);
     if (slave_ >= 0) ::close(slave_);
 }
@@ -81,7 +81,7 @@ void PtyChannel::open(Receive receive, Message say) {
 int PtyChannel::connect_peer(int) { return master_; }
 
 TcpChannel::~TcpChannel() {
-    stop();
+    DescriptorChannel::close();
     if (peer_ >= 0) ::close(peer_);
     if (listener_ >= 0) ::close(listener_);
 }

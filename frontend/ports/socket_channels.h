@@ -11,13 +11,13 @@ namespace r86 {
 /// A file descriptor that one thread reads and the emulation thread writes without waiting.
 class DescriptorChannel : public Channel {
 public:
-    ~DescriptorChannel() override { stop(); }
+    ~DescriptorChannel() override { DescriptorChannel::close(); }
     void put(u8 byte) override { pending_.push_back(byte); }
     void flush() override;
+    void close() override;
 
 protected:
     void start(Receive receive);
-    void stop();
     /// Waits for somebody to talk to, for a short time at most; -1 if there is nobody yet.
     virtual int connect_peer(int wait_ms) = 0;
     virtual void peer_gone() {}

@@ -20,10 +20,11 @@ std::function<void()>& terminal_quit() {
 
 void on_terminal_quit(std::function<void()> quit) { terminal_quit() = std::move(quit); }
 
-StdioChannel::~StdioChannel() {
+void StdioChannel::close() {
     stop_ = true;
-    if (reader_.joinable()) reader_.join();
-    if (reads_) restore_terminal();
+    if (!reader_.joinable()) return;
+    reader_.join();
+    restore_terminal();
 }
 
 void StdioChannel::open(Receive receive, Message) {

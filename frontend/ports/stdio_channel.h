@@ -10,10 +10,11 @@ namespace r86 {
 class StdioChannel final : public Channel {
 public:
     explicit StdioChannel(bool reads) : reads_(reads) {}
-    ~StdioChannel() override;
+    ~StdioChannel() override { StdioChannel::close(); }
     void open(Receive receive, Message say) override;
     void put(u8 byte) override;
     void flush() override;
+    void close() override;
     std::optional<std::string> error() const override { return error_; }
     bool uses_stdout() const override { return true; }
     bool uses_stdin() const override { return reads_; }

@@ -44,8 +44,9 @@ void ScriptRunner::run_interactively() {
             if (const auto command = parse_command(line)) execute(*command);
             answer("ok");
         } catch (const SessionEnded&) {
-            const bool quits = session_.ending()->cause == Ending::Cause::Asked;
-            answer(quits ? "ok" : "error the session ended: " + session_.ending()->reason);
+            const Ending& ending = *session_.ending();
+            const bool fine = ending.cause == Ending::Cause::Asked || ending.status == kExitOk;
+            answer(fine ? "ok" : "error " + ending.reason);
             return;
         } catch (const WaitFailed& failed) {
             show_failure();
