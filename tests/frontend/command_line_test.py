@@ -183,9 +183,14 @@ class Streams(Case):
 
     def test_serial_standard_input(self):
         script = self.folder / "case.script"
-        script.write_text('wait-screen "hello"\nwait-screen "typed outside" 20\n')
-        done = self.run_program("--serial", "stdio", "--script", script, self.guest("echo"), stdin="typed outside")
-        self.assertEqual(done.returncode, 0, done.stderr)
+        script.write_text('wait-screen "hello"\nwait-screen "typed outside" 600\n')
+        process = subprocess.Popen([PROGRAM, "--headless", "--serial", "stdio", "--script", script,
+                                    self.guest("echo")], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.assertTrue(process.stdout.readline().endswith(b"serial\r\n"))
+        process.stdin.write(b"typed outside")
+        process.stdin.flush()
+        self.assertEqual(process.wait(timeout=100), 0)
+        process.communicate()
 
     def test_serial_tcp(self):
         process = subprocess.Popen([PROGRAM, "--headless", "--serial", "tcp:0", "--speed", "realtime",
