@@ -54,7 +54,8 @@ u32 IoBus::read(u16 port, unsigned size) {
     Range& range = ranges_[index];
     const u16 offset = static_cast<u16>(port - range.base + range.first_offset);
     if (size == 1) return range.handler->read8(offset);
-    if (table_[static_cast<u16>(port + size - 1)] != index && !range.handler->takes_wide(offset)) { // runs over the end of the chip's ports
+    if (table_[static_cast<u16>(port + size - 1)] != index &&
+        !range.handler->takes_wide(offset)) { // runs over the end of the chip's ports
         const unsigned half = size / 2;
         return read(port, half) | read(static_cast<u16>(port + half), half) << (8 * half);
     }

@@ -85,7 +85,46 @@ void PhysicalMemory::map(PhysAddr first, u64 size, const Mapping& read, const Ma
         page.write = write.target == Target::Rom ? nullptr : host(write, address);
         page.read_region = read_region;
         page.write_region = write_region;
+        // A chip's memory may have been clean where it stood before; a page too many under watch does no harm.
+        if (touch_hook_ && write.target == Target::HostRam) page.watch |= kWatchTouch;
     }
+    if (write.target == Target::HostRam) {
+        const auto same = [&](const HostMapping& known) { return known.host == write.host; };
+        host_mappings_.erase(std::remove_if(host_mappings_.begin(), host_mappings_.end(), same), host_mappings_.end());
+        host_mappings_.push_back({write.host, end - first.value, first.value});
+    }
+}
+
+void PhysicalMemory::track_writes(TouchHook hook) {
+    touch_hook_ = std::move(hook);
+    if (!touch_hook_)
+        for (u64 i = 0; i < kPages; ++i) pages_[i].watch &= static_cast<u8>(~kWatchTouch);
+}
+
+Page* PhysicalMemory::page_of(const u8* host_page) {
+    if (host_page >= ram_ && host_page < ram_ + ram_size_)
+        return &pages_[static_cast<u64>(host_page - ram_) >> kPageShift];
+    for (const HostMapping& mapping : host_mappings_)
+        if (host_page >= mapping.host && host_page < mapping.host + mapping.size)
+            return &pages_[(mapping.first + static_cast<u64>(host_page - mapping.host)) >> kPageShift];
+    return nullptr;
+}
+
+void PhysicalMemory::mark_clean(const u8* host_page) {
+    if (Page* page = page_of(host_page)) page->watch |= kWatchTouch;
+}
+
+void PhysicalMemory::notice_write(PhysAddr address, unsigned length) {
+    Page& page = pages_[address.value >> kPageShift];
+    if (page.watch & kWatchTouch) touch(page);
+    if (page.watch && observer_) observer_->before_write(address, length);
+}
+
+void PhysicalMemory::restore_page(u8* host_page, const u8* content) {
+    const Page* page = page_of(host_page);
+    if (page && page->watch && observer_)
+        observer_->before_write({static_cast<u64>(page - pages_) << kPageShift}, kPageSize);
+    std::memcpy(host_page, content, kPageSize);
 }
 
 void PhysicalMemory::map_default(PhysAddr first, u64 size) {
@@ -140,7 +179,7 @@ void PhysicalMemory::write_in_page(PhysAddr address, unsigned size, u64 value) {
     if (exists(address)) {
         Page& page = pages_[address.value >> kPageShift];
         if (page.write) {
-            if (page.watch && observer_) observer_->before_write(address, size);
+            if (page.watch) notice_write(address, size);
             store_little_endian(page.write + (address.value & kPageMask), size, value);
             return;
         }
@@ -188,7 +227,7 @@ void PhysicalMemory::write(PhysAddr address, std::span<const u8> in) {
         const usize chunk = std::min<usize>(in.size(), kPageSize - (address.value & kPageMask));
         Page* page = exists(address) ? &pages_[address.value >> kPageShift] : nullptr;
         if (page && page->write) {
-            if (page->watch && observer_) observer_->before_write(address, static_cast<unsigned>(chunk));
+            if (page->watch) notice_write(address, static_cast<unsigned>(chunk));
             std::memcpy(page->write + (address.value & kPageMask), in.data(), chunk);
         } else {
             for (usize i = 0; i < chunk; ++i) write_in_page(address + i, 1, in[i]);

@@ -17,7 +17,8 @@ enum PageWatch : u8 {
     kWatchCode = 1,      ///< decoded blocks were made from it
     kWatchPageTable = 2, ///< translations were derived from it
     kWatchTouch = 4,     ///< not written since the last checkpoint
-    kWatchDebug = 8,     ///< a watchpoint of a debugger
+    kWatchDebug = 8,     ///< a debugger or a search wants to see writes
+    kWatchRead = 16,     ///< the same for the processor's reads
 };
 
 struct Page {
@@ -87,7 +88,31 @@ public:
     void watch(PhysAddr address, u8 bits) { page(address).watch |= bits; }
     void unwatch(PhysAddr address, u8 bits) { page(address).watch &= static_cast<u8>(~bits); }
 
+    // What checkpoints use. A page is RAM or a chip's own memory (HostRam), named by its host address.
+    using TouchHook = std::function<void(const u8* host_page)>;
+    /// Called before the first change of a page since it was marked clean. An empty hook ends the tracking.
+    void track_writes(TouchHook hook);
+    /// From here on the next write to the page is noticed. The processor's hot write entries must be dropped as well.
+    void mark_clean(const u8* host_page);
+    /// Somebody is about to write to the page; costs nothing unless it is clean.
+    void touch(Page& page) {
+        page.watch &= static_cast<u8>(~kWatchTouch);
+        if (touch_hook_) touch_hook_(page.write);
+    }
+    /// Puts back a page as it was at another time, whatever the mapping says now; whoever derived something from it is
+    /// told.
+    void restore_page(u8* host_page, const u8* content);
+
 private:
+    void notice_write(PhysAddr address, unsigned length);
+    /// The descriptor of the address at which a page is written; nullptr: a chip's memory that is not mapped.
+    Page* page_of(const u8* host_page);
+    /// Where pages of a chip's own memory appear.
+    struct HostMapping {
+        const u8* host = nullptr;
+        u64 size = 0;
+        u64 first = 0;
+    };
     struct Region {
         MmioHandler* handler = nullptr;
         u64 base = 0; // physical address of handler offset handler_base
@@ -106,6 +131,8 @@ private:
     PhysAddr overlay_;
     Page under_overlay_; ///< the page as map() left it
     MemoryObserver* observer_ = nullptr;
+    TouchHook touch_hook_;
+    std::vector<HostMapping> host_mappings_;
 };
 
 } // namespace r86

@@ -19,6 +19,8 @@ public:
 
     /// True while values are being replaced (loading); derived caches must be rebuilt by the caller afterwards.
     virtual bool loading() const { return false; }
+    /// True: large memories that somebody keeps page by page (video memory) are left out.
+    virtual bool skips_bulk() const { return false; }
     virtual void begin(std::string_view name) = 0;
     virtual void end() = 0;
     /// An unsigned number of `bytes` bytes (1, 2, 4, 8).

@@ -27,6 +27,7 @@ u64 Cpu::physical_read(PhysAddr address, unsigned size) {
         const sse::HostFloatPause pause(*this);
         return memory.read(address, size);
     }
+    if ((memory.page(address).watch & kWatchRead) && watcher_) watcher_->memory_read(address, size);
     return memory.read(address, size);
 }
 

@@ -15,6 +15,7 @@ public:
     void before_write(PhysAddr address, unsigned length) override {
         const u8 watch = cpu_.memory.page(address).watch;
         if (watch & kWatchPageTable) cpu_.mmu().page_table_write(address, length);
+        if ((watch & kWatchDebug) && cpu_.watcher()) cpu_.watcher()->memory_write(address, length);
         if (watch & kWatchCode) cpu_.interpreter().code_write(address, length);
     }
     void mapping_changed(PhysAddr first, PhysAddr last) override {
@@ -46,6 +47,7 @@ void Cpu::update_mode() {
     cpl_ = !protected_mode() ? u8{0} : v86() ? u8{3} : s.seg[SS].dpl();
     mmu_->select();
     interpreter_->mode_changed();
+    if (watcher_) watcher_->mode_changed();
 }
 
 void Cpu::segment_changed(Seg seg) {
@@ -61,9 +63,20 @@ void Cpu::mxcsr_changed() {
 }
 
 void Cpu::state_changed() {
-    mmu_->flush_all();
     interpreter_->drop_blocks();
+    state_restored();
+}
+
+void Cpu::state_restored() {
+    mmu_->flush_all();
     mmu_->breakpoints_changed();
+    interpreter_->forget_passed_breakpoint();
+    run_state.leave = true;
+    update_mode();
+}
+
+void Cpu::watches_changed() {
+    mmu_->flush_all();
     update_mode();
 }
 
@@ -118,13 +131,16 @@ u32 Cpu::port_read(u16 port, unsigned size) {
     clock.set_now(s.tick);
     if (s.dr[7] & 0xFF) note_debug_trap(match_io_breakpoints(s, port, size));
     const sse::HostFloatPause pause(*this);
-    return io.read(port, size);
+    const u32 value = io.read(port, size);
+    if (watcher_) watcher_->port_access(port, size, false, value);
+    return value;
 }
 
 void Cpu::port_write(u16 port, unsigned size, u32 value) {
     clock.set_now(s.tick);
     if (s.dr[7] & 0xFF) note_debug_trap(match_io_breakpoints(s, port, size));
     const sse::HostFloatPause pause(*this);
+    if (watcher_) watcher_->port_access(port, size, true, value);
     io.write(port, size, value);
 }
 
@@ -132,13 +148,14 @@ void Cpu::flush_translations() {
     // Nothing stale can exist: see cpu/mmu/mmu.h.
     mmu_->select();
     interpreter_->code_space_changed();
+    if (watcher_) watcher_->mode_changed();
 }
 
 void Cpu::invalidate_page(LinearAddr) {}
 
 void Cpu::visit(StateVisitor& visitor) {
     visit_cpu_state(s, visitor);
-    if (visitor.loading()) state_changed();
+    if (visitor.loading()) state_restored();
 }
 
 } // namespace r86

@@ -16,6 +16,7 @@
 #include "cpu/insn.h"
 #include "cpu/model.h"
 #include "cpu/state.h"
+#include "cpu/watcher.h"
 #include <functional>
 #include <memory>
 
@@ -37,10 +38,11 @@ enum class EventKind : u8 {
 
 /// Why Cpu::run came back.
 enum class RunStop : u8 {
-    Target,   ///< exactly at the tick that was asked for
-    Request,  ///< request_exit() was called: the board must look at events and pins
-    Halted,   ///< HLT (or shutdown) and nothing to wake it at this tick
-    Shutdown, ///< triple fault
+    Target,     ///< exactly at the tick that was asked for
+    Request,    ///< request_exit() was called: the board must look at events and pins
+    Halted,     ///< HLT (or shutdown) and nothing to wake it at this tick
+    Shutdown,   ///< triple fault
+    Breakpoint, ///< the watcher wants to stop at one
 };
 
 struct Block;
@@ -114,6 +116,13 @@ public:
     void visit(StateVisitor& visitor);
     /// After a load, or after anybody changed `s` from outside: rebuild every derived thing.
     void state_changed();
+    /// The same where memory was written through PhysicalMemory: decoded blocks are still right and stay.
+    void state_restored();
+    /// Who looks on; nullptr: nobody. Arm pages and breakpoints besides.
+    void set_watcher(CpuWatcher* watcher) { watcher_ = watcher; }
+    CpuWatcher* watcher() const { return watcher_; }
+    /// Pages got or lost kWatchDebug or kWatchRead.
+    void watches_changed();
 
     // ---- state --------------------------------------------------------------------------------------------------
     CpuState s;
@@ -277,6 +286,7 @@ private:
     std::unique_ptr<Interpreter> interpreter_;
     std::unique_ptr<MemoryObserver> observer_;
     u8 cpl_ = 0;
+    CpuWatcher* watcher_ = nullptr;
     volatile bool exit_requested_ = false;
 };
 

@@ -184,6 +184,10 @@ void VgaMemory::clear(u32 count) {
 
 /// Most of video memory is never written, so only pieces that are not all zero are listed.
 void VgaMemory::visit(StateVisitor& v) {
+    if (v.skips_bulk()) {
+        if (v.loading()) ++generation_;
+        return;
+    }
     constexpr u32 kPiece = 0x10000;
     static constexpr std::array<u8, 256> kZero{};
     std::array<u8, kBytes / kPiece / 8> used{};

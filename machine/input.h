@@ -38,6 +38,12 @@ struct Medium {
 };
 struct PowerButton {};
 struct Reset {};
+/// A debugger or script writes physical memory, or one field of the processor by its name in `visit` (little endian).
+struct Poke {
+    std::string field; ///< empty: memory
+    u64 address = 0;
+    std::vector<u8> bytes;
+};
 /// Ticks per virtual microsecond from here on.
 struct Ratio {
     u32 mips = 100;
@@ -46,6 +52,6 @@ struct Ratio {
 } // namespace input
 
 using HostInput = std::variant<input::Key, input::Mouse, input::SerialReceive, input::ParallelReceive, input::Medium,
-                               input::PowerButton, input::Reset, input::Ratio>;
+                               input::PowerButton, input::Reset, input::Ratio, input::Poke>;
 
 } // namespace r86

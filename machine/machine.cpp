@@ -10,6 +10,7 @@ namespace r86 {
 namespace {
 constexpr u64 kLeastMemory = u64{1} << 20;
 constexpr char kMagic[] = "rewind86 state 1";
+constexpr u32 kFirstRemovable = 16; // numbers of images: disks below
 } // namespace
 
 void check_config(const MachineConfig& config) {
@@ -78,15 +79,21 @@ Stop Machine::run_until(Tick target) {
         pc_.clock.set_now(cpu.s.tick);
         pc_.events.run_due();
         if (handle_requests(stop)) return stop;
+        if (std::exchange(interrupted_, false)) return {StopReason::Interrupted, 0};
         if (cpu.s.tick >= target) return {};
-        const Tick limit = std::min(target, pc_.events.next());
+        if (history_ && cpu.s.tick >= history_->next()) {
+            history_->boundary();
+            continue;
+        }
+        const Tick limit = std::min({target, pc_.events.next(), history_ ? history_->next() : kNever});
         switch (cpu.run(limit)) {
         case RunStop::Target:
         case RunStop::Request: break;
         case RunStop::Halted:
             if (stop_on_dead_halt_ && halt_is_dead()) return {StopReason::DeadHalt, 0};
-            skip_to(std::min(target, pc_.events.next()));
+            skip_to(limit);
             break;
+        case RunStop::Breakpoint: return {StopReason::Breakpoint, 0};
         case RunStop::Shutdown:
             pc_.clock.set_now(cpu.s.tick);
             log_.write(LogCategory::Warning, "triple fault at tick %llu", static_cast<unsigned long long>(cpu.s.tick));
@@ -99,6 +106,11 @@ Stop Machine::run_until(Tick target) {
             break;
         }
     }
+}
+
+void Machine::interrupt() {
+    interrupted_ = true;
+    pc_.cpu.request_exit();
 }
 
 BlockImage* Machine::medium(u32 number) { return number < media_.size() ? media_[number].get() : nullptr; }
@@ -131,12 +143,16 @@ bool Machine::change_medium(const input::Medium& medium) {
 }
 
 /// After a load: the drives refer to the media that were in them.
-void Machine::attach_media() { pc_.cdrom->attach_silently(medium(in_drives_.cdrom0)); }
+void Machine::attach_media() {
+    pc_.cdrom->attach_silently(medium(in_drives_.cdrom0));
+    for (unsigned n = 0; n < in_drives_.floppy.size(); ++n) pc_.floppy.attach_silently(n, medium(in_drives_.floppy[n]));
+}
 
 bool Machine::apply(const HostInput& input) {
     pc_.clock.set_now(now());
     pc_.events.run_due();
     if (input_hook_) input_hook_(now(), input);
+    if (history_) history_->input(input);
     struct Door {
         Machine& m;
         bool operator()(const input::Key& key) {
@@ -157,7 +173,11 @@ bool Machine::apply(const HostInput& input) {
             m.pc_.parallel.set_input(parallel.data);
             return true;
         }
-        bool operator()(const input::Medium& medium) { return m.change_medium(medium); }
+        bool operator()(const input::Medium& medium) {
+            const bool changed = m.change_medium(medium);
+            if (m.history_) m.history_->media_changed();
+            return changed;
+        }
         bool operator()(const input::PowerButton&) {
             m.pc_.pm.press_power_button();
             return true;
@@ -171,6 +191,15 @@ bool Machine::apply(const HostInput& input) {
             m.pc_.clock.set_ratio_mips(std::clamp<u32>(ratio.mips, 1, 1000));
             m.pc_.events.rebase();
             return true;
+        }
+        bool operator()(const input::Poke& poke) {
+            if (poke.field.empty()) {
+                m.pc_.memory.write({poke.address}, poke.bytes);
+                return true;
+            }
+            PatchVisitor patch(poke.field, poke.bytes);
+            m.pc_.cpu.visit(patch);
+            return patch.found();
         }
     };
     return std::visit(Door{*this}, input);
@@ -188,29 +217,56 @@ void Machine::visit(StateVisitor& visitor) {
     visitor.end();
 }
 
-void Machine::hash_media(Sha256& hash) {
-    const auto one = [&](BlockImage* image) {
-        if (!image) return;
-        std::vector<u8> content;
-        hash.update_u64(image->changed_clusters().size());
-        for (const u64 cluster : image->changed_clusters()) {
-            hash.update_u64(cluster);
-            if (image->read_cluster(cluster, content)) hash.update(content);
-        }
-    };
-    for (const auto& disk : config_.disks) one(disk.get());
-    for (const auto& image : media_) one(image.get());
+std::vector<std::pair<u32, BlockImage*>> Machine::images() {
+    std::vector<std::pair<u32, BlockImage*>> all;
+    for (u32 n = 0; n < config_.disks.size(); ++n)
+        if (config_.disks[n]) all.emplace_back(n, config_.disks[n].get());
+    for (u32 n = 0; n < media_.size(); ++n)
+        if (media_[n]) all.emplace_back(kFirstRemovable + n, media_[n].get());
+    return all;
+}
+
+RamHash Machine::memory_hash() {
+    if (history_) return history_->memory_hash();
+    RamHash sum = hash_ram(pc_.memory.ram());
+    const auto vram = pc_.vga.vram();
+    for (u64 page = 0; page < vram.size() / kPageSize; ++page)
+        sum += hash_page(kVideoPages + page, vram.subspan(page * kPageSize, kPageSize));
+    return sum;
+}
+
+RamHash Machine::media_hash() {
+    if (history_) return history_->media_hash();
+    RamHash sum;
+    std::vector<u8> content;
+    for (const auto& [number, image] : images())
+        for (const u64 cluster : image->changed_clusters())
+            if (image->read_cluster(cluster, content)) sum += hash_cluster(number, cluster, content);
+    return sum;
 }
 
 std::string Machine::digest() {
     Sha256 hash;
-    HashVisitor visitor(hash);
+    HashVisitor visitor(hash, true);
     visit(visitor);
-    const RamHash ram = hash_ram(pc_.memory.ram());
-    hash.update_u64(ram.low);
-    hash.update_u64(ram.high);
-    hash_media(hash);
+    for (const RamHash& sum : {memory_hash(), media_hash()}) {
+        hash.update_u64(sum.low);
+        hash.update_u64(sum.high);
+    }
     return Sha256::hex(hash.finish());
+}
+
+std::vector<u8> Machine::save_chips() {
+    SaveVisitor visitor(true);
+    visit(visitor);
+    return visitor.take();
+}
+
+void Machine::load_chips(std::span<const u8> saved) {
+    LoadVisitor visitor(saved, true);
+    visit(visitor);
+    attach_media();
+    pc_.restored();
 }
 
 std::vector<u8> Machine::save() {

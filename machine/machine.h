@@ -4,6 +4,7 @@
 /// Order at a boundary: due events, inputs, delivery of interrupts, the instruction. `run_until` runs the events of
 /// the tick at which it stops, so an input applied after it comes after them.
 #include "core/sha256.h"
+#include "machine/history.h"
 #include "machine/input.h"
 #include "machine/pc.h"
 #include <functional>
@@ -18,6 +19,8 @@ enum class StopReason : u8 {
     ResetEnded,  ///< the guest asked for a reset and `no_reboot` is set
     TripleFault, ///< with `no_reboot`
     DeadHalt,    ///< halted, and nothing but an input can end it
+    Breakpoint,  ///< the processor's watcher stopped it there
+    Interrupted, ///< Machine::interrupt()
 };
 
 struct Stop {
@@ -39,6 +42,11 @@ public:
     Stop run_until(Tick target);
     /// Whether a halt that only an input can end stops the run (DeadHalt) or lets virtual time pass.
     void stop_on_dead_halt(bool stop) { stop_on_dead_halt_ = stop; }
+    /// From a watcher: stop at the next instruction boundary.
+    void interrupt();
+    bool stops_on_dead_halt() const { return stop_on_dead_halt_; }
+    /// Powered off, exited or the like: only a reset makes it run on.
+    bool ended() const { return ended_; }
     Tick now() const { return pc_.cpu.s.tick; }
     u64 now_ns() const { return pc_.clock.ns_at(now()); }
     /// The first tick at which `ns` more nanoseconds have passed.
@@ -52,6 +60,9 @@ public:
     /// Called with every input just before it acts: where a recorder listens.
     void on_input(std::function<void(Tick, const HostInput&)> hook) { input_hook_ = std::move(hook); }
 
+    /// Who keeps the history; nullptr: nobody.
+    void set_history(History* history) { history_ = history; }
+
     // ---- state --------------------------------------------------------------------------------------------------
     /// 64 hexadecimal digits over processor, chips, RAM and changes of media; caches do not count.
     std::string digest();
@@ -60,6 +71,14 @@ public:
     std::vector<u8> save();
     /// Into a machine of the same configuration. Throws UserError if it does not fit.
     void load(std::span<const u8> saved);
+    /// Processor and chips alone, without RAM, video memory and media: what a checkpoint keeps beside its pages.
+    std::vector<u8> save_chips();
+    /// The other way; decoded blocks stay, so the pages must be restored through PhysicalMemory.
+    void load_chips(std::span<const u8> saved);
+    /// Every image that the machine knows, with a number that stays: disks by their place, then removable media.
+    std::vector<std::pair<u32, BlockImage*>> images();
+    RamHash memory_hash();
+    RamHash media_hash();
 
     // ---- looking ------------------------------------------------------------------------------------------------
     TextScreen text_screen() const { return pc_.vga.text(); }
@@ -79,7 +98,6 @@ private:
     bool handle_requests(Stop& stop);
     bool halt_is_dead() const;
     void skip_to(Tick tick);
-    void hash_media(Sha256& hash);
     bool change_medium(const input::Medium& medium);
     void attach_media();
     BlockImage* medium(u32 number);
@@ -91,6 +109,8 @@ private:
     bool ended_ = false;
     Stop end_;
     std::function<void(Tick, const HostInput&)> input_hook_;
+    History* history_ = nullptr;
+    bool interrupted_ = false;
     // Every removable medium that was ever in a drive, kept because a state may come back that refers to it. Number 0
     // is "none"; the configuration's media come first.
     std::vector<std::shared_ptr<BlockImage>> media_;

@@ -320,10 +320,15 @@ void Pc::visit(StateVisitor& visitor) {
 }
 
 void Pc::loaded() {
+    restored();
+    cpu.state_changed();
+}
+
+void Pc::restored() {
     requests = {};
     memory.set_overlay({cpu.s.msr.apic_base & ~kPageMask}, cpu.s.msr.apic_base & 0x800 ? &local_apic : nullptr);
     for_each_device([](const char*, Device& device) { device.loaded(); });
-    cpu.state_changed();
+    cpu.state_restored();
 }
 
 } // namespace r86

@@ -58,6 +58,8 @@ public:
     void init_processor();
     /// Could a chip wake the processor from HLT?
     bool halt_may_end() const;
+    /// As loaded, where decoded blocks are still right.
+    void restored();
 
     Log& log;
     CpuModel model;

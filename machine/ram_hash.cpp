@@ -1,5 +1,6 @@
 #include "machine/ram_hash.h"
 #include "core/address.h"
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -41,6 +42,22 @@ RamHash hash_page(u64 number, std::span<const u8> content) {
                 fold(word(&content[at + 16 * i]) ^ kKeys[i], word(&content[at + 16 * i + 8]) ^ lanes[i]) + kKeys[i];
     return {fold(lanes[0] ^ kKeys[2], lanes[1] ^ kKeys[3]) + fold(lanes[2] ^ kKeys[0], lanes[3] ^ kKeys[1]),
             fold(lanes[0] ^ kKeys[1], lanes[2] ^ kKeys[3]) ^ fold(lanes[1] ^ kKeys[0], lanes[3] ^ kKeys[2])};
+}
+
+RamHash hash_cluster(u32 image, u64 cluster, std::span<const u8> content) {
+    const u64 key = fold(image + kKeys[0], cluster ^ kKeys[1]);
+    RamHash sum{key, fold(key, kKeys[2])};
+    std::array<u8, kPageSize> last{};
+    for (u64 at = 0; at < content.size(); at += kPageSize) {
+        const auto piece = content.subspan(at, std::min<usize>(kPageSize, content.size() - at));
+        if (piece.size() == kPageSize) {
+            sum += hash_page(key + at, piece);
+        } else { // the end of an image may be short
+            std::copy(piece.begin(), piece.end(), last.begin());
+            sum += hash_page(key + at, last);
+        }
+    }
+    return sum;
 }
 
 RamHash hash_ram(std::span<const u8> ram) {

@@ -24,6 +24,10 @@ struct RamHash {
 
 /// `content` is one page of 4 KiB.
 RamHash hash_page(u64 number, std::span<const u8> content);
+/// Pages of video memory count from here.
+inline constexpr u64 kVideoPages = u64{1} << 32;
+/// A changed cluster of an image; one of zeros counts as well.
+RamHash hash_cluster(u32 image, u64 cluster, std::span<const u8> content);
 RamHash hash_ram(std::span<const u8> ram);
 
 } // namespace r86

@@ -159,10 +159,56 @@ void CollectVisitor::blob(std::string_view name, std::vector<u8>& data, usize) {
     fields_.emplace_back(path_of(name), show(data));
 }
 
-std::vector<std::string> differences(const CollectVisitor& a, const CollectVisitor& b, usize limit) {
+std::vector<CollectVisitor::Field> fields_of(std::span<const u8> saved) {
+    std::vector<CollectVisitor::Field> fields;
+    std::vector<usize> lengths;
+    std::string path;
+    while (saved.size() >= 2) {
+        const char kind = static_cast<char>(saved[0]);
+        const usize name_size = saved[1];
+        if (saved.size() < 10 + name_size) break;
+        const std::string name(saved.begin() + 2, saved.begin() + 2 + static_cast<std::ptrdiff_t>(name_size));
+        u64 size = 0;
+        for (usize i = 0; i < 8; ++i) size |= u64{saved[2 + name_size + i]} << (8 * i);
+        saved = saved.subspan(10 + name_size);
+        if (size > saved.size()) break;
+        const auto value = saved.first(static_cast<usize>(size));
+        saved = saved.subspan(value.size());
+        const std::string full = path.empty() ? name : name.empty() ? path : path + "." + name;
+        if (kind == '{') {
+            lengths.push_back(path.size());
+            path = full;
+        } else if (kind == '}') {
+            if (lengths.empty()) break;
+            path.resize(lengths.back());
+            lengths.pop_back();
+        } else if (kind == 'n' && value.size() <= 8) {
+            u64 number = 0;
+            for (usize i = 0; i < value.size(); ++i) number |= u64{value[i]} << (8 * i);
+            fields.emplace_back(full, hex_number(number, static_cast<unsigned>(value.size())));
+        } else {
+            fields.emplace_back(full, show(value));
+        }
+    }
+    return fields;
+}
+
+void PatchVisitor::number(std::string_view name, u64& value, unsigned size) {
+    if (path_of(name) != wanted_) return;
+    found_ = true;
+    value = 0;
+    for (usize i = 0; i < std::min<usize>(size, value_.size()); ++i) value |= u64{value_[i]} << (8 * i);
+}
+
+void PatchVisitor::bytes(std::string_view name, std::span<u8> data) {
+    if (path_of(name) != wanted_) return;
+    found_ = true;
+    std::copy_n(value_.begin(), std::min(value_.size(), data.size()), data.begin());
+}
+
+std::vector<std::string> differences(std::span<const CollectVisitor::Field> left,
+                                     std::span<const CollectVisitor::Field> right, usize limit) {
     std::vector<std::string> found;
-    const auto& left = a.fields();
-    const auto& right = b.fields();
     for (usize i = 0; i < std::max(left.size(), right.size()) && found.size() < limit; ++i) {
         if (i >= left.size() || i >= right.size() || left[i].first != right[i].first) {
             found.push_back((i < left.size() ? left[i].first : right[i].first) + " exists on one side only");

@@ -25,6 +25,7 @@ DOORS = {
     "core/host_memory.cpp": "asks the host for memory",
     "devices/host_file.cpp": "reads and writes image files",
     "devices/host_file.h": "reads and writes image files",
+    "machine/content_store.cpp": "packs old content on a thread of its own; no result depends on its timing",
 }
 BLIND = ("core", "cpu", "devices", "bios", "machine")
 

@@ -154,7 +154,8 @@ void resolve_link(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u6
     Block* target = interpreter.find_block();
     if (!target) return leave(cpu);
     // A block that stands in two pages is only right while both translations hold: asked for each time.
-    if (generation == interpreter.cache().generation() && !source->dead && target->second_page == Block::kNoPage) {
+    if (generation == interpreter.cache().generation() && !source->dead && target->second_page == Block::kNoPage &&
+        !interpreter.may_break_at(target->physical)) {
         auto* link = const_cast<Link*>(reinterpret_cast<const Link*>(op + 1 + 2 * which));
         interpreter.cache().link(link, target, cpu->run_state.space);
     }

@@ -32,6 +32,28 @@ void Interpreter::drop_blocks() {
     cpu_.run_state.leave = true;
 }
 
+void Interpreter::set_breakpoints(std::vector<u64> linear_addresses) {
+    std::sort(linear_addresses.begin(), linear_addresses.end());
+    if (linear_addresses == breakpoints_) return;
+    breakpoints_ = std::move(linear_addresses);
+    breakpoint_offsets_.fill(0);
+    for (const u64 linear : breakpoints_)
+        breakpoint_offsets_[(linear & kPageMask) / 64] |= u64{1} << ((linear & kPageMask) % 64);
+    drop_blocks();
+}
+
+bool Interpreter::breakpoint_at(u64 linear) const {
+    return !breakpoints_.empty() && std::binary_search(breakpoints_.begin(), breakpoints_.end(), linear);
+}
+
+bool Interpreter::stop_at_breakpoint() {
+    const CpuState& s = cpu_.s;
+    if (passed_ == s.tick || !cpu_.watcher() || !breakpoint_at((s.seg[CS].base + s.rip) & 0xFFFFFFFF)) return false;
+    if (!cpu_.watcher()->at_breakpoint((s.seg[CS].base + s.rip) & 0xFFFFFFFF)) return false;
+    passed_ = s.tick;
+    return true;
+}
+
 // ---- modes
 // --------------------------------------------------------------------------------------------------------------
 
@@ -117,6 +139,7 @@ void Interpreter::mapping_changed(PhysAddr first, PhysAddr last) {
 Block* Interpreter::find_block() {
     const CpuState& s = cpu_.s;
     const u64 linear = (s.seg[CS].base + s.rip) & 0xFFFFFFFF;
+    if (breakpoint_at(linear)) return nullptr;
     JumpEntry& entry = jumps_[jump_slot(linear)];
     if (entry.linear == linear && entry.space == cpu_.run_state.space && !entry.block->dead) return entry.block;
     if (settings_.max_block == 0 || s.rip > s.seg[CS].limit) return nullptr;
@@ -153,7 +176,7 @@ Block* Interpreter::build(u64 physical, u64 linear) {
     u64 second_page = Block::kNoPage;
     while (count < settings_.max_block && length + 15 < 256) {
         const std::span<const u8> bytes(page + in_page + length, kPageSize - in_page - length);
-        if (bytes.empty()) break;
+        if (bytes.empty() || (count && may_break_at(physical + length))) break;
         Insn& insn = insns[count];
         DecodeResult result = decoder_.decode(bytes, code_size, insn);
         if (result == DecodeResult::NeedMoreBytes) {
@@ -374,6 +397,7 @@ RunStop Interpreter::run(Tick until) {
         if (s.shutdown) return RunStop::Shutdown;
         if (take_event()) continue;
         if (s.halted) return RunStop::Halted;
+        if (!breakpoints_.empty() && stop_at_breakpoint()) return RunStop::Breakpoint;
         if (alone || must_step()) {
             alone = false;
             step_one();

@@ -33,6 +33,9 @@ public:
     void code_write(PhysAddr address, unsigned length);
     void mapping_changed(PhysAddr first, PhysAddr last);
     void drop_blocks();
+    /// Addresses whose instructions the watcher wants to be asked about; drops decoded blocks if they change.
+    void set_breakpoints(std::vector<u64> linear_addresses);
+    void forget_passed_breakpoint() { passed_ = kNever; }
 
     // ---- for the handlers' cold paths -----------------------------------------------------------------------------
     /// The block at s.rip in the current mode, decoded if need be; nullptr if it must be run as a single instruction
@@ -43,6 +46,11 @@ public:
     BlockCache& cache() { return cache_; }
     void remember_jump(u64 linear, Block* block);
     u32 mode() const { return mode_; }
+    /// Might a breakpoint stand there, under some linear address? Blocks end before it, nothing is linked to it.
+    bool may_break_at(u64 physical) const {
+        const u64 in_page = physical & kPageMask;
+        return !breakpoints_.empty() && ((breakpoint_offsets_[in_page / 64] >> (in_page % 64)) & 1);
+    }
     /// One instruction through its generic form, whatever the budget; counts its tick.
     void step_one();
     /// Carries out one decoded instruction: s.rip stands on it. Counts ticks for it and for a fault's delivery.
@@ -58,6 +66,9 @@ private:
     /// Fetches and decodes at s.rip with all checks; false if a fault was raised instead.
     bool fetch(Insn& insn);
     Block* build(u64 physical, u64 offset);
+    bool breakpoint_at(u64 linear) const;
+    /// Asks the watcher about a breakpoint at this boundary; true: stop.
+    bool stop_at_breakpoint();
 
     Cpu& cpu_;
     InterpreterSettings settings_;
@@ -66,6 +77,9 @@ private:
     std::unique_ptr<JumpEntry[]> jumps_;
     u32 mode_ = 0;
     u64 generation_seen_ = 0;
+    std::vector<u64> breakpoints_; // ascending
+    std::array<u64, kPageSize / 64> breakpoint_offsets_{};
+    Tick passed_ = kNever; // where a breakpoint was reported: the next run goes on from there
     Insn scratch_insn_;
 };
 

@@ -177,6 +177,7 @@ Fault dispatch(Cpu& cpu, const Event& event) {
 } // namespace
 
 Fault Cpu::deliver(u8 vector, EventKind kind, bool has_error, u32 error) {
+    if (watcher_) watcher_->delivery(vector, kind);
     Event event;
     event.vector = vector;
     event.kind = kind;

@@ -159,12 +159,14 @@ void Mmu::install(u64 linear, Access access, bool user, const Walk& walk) {
 void Mmu::install_hot(u64 linear, Access access, bool user, u64 physical) {
     if (access == Access::Execute) return;
     if (breakpoints_armed_ && under_breakpoint(linear & ~kPageMask)) return;
-    const Page& page = cpu_.memory.page({physical});
+    Page& page = cpu_.memory.page({physical});
     if (access == Access::Read) {
-        if (page.read) set_entry(user, false, linear, 0, page.read);
+        if (page.read && !(page.watch & kWatchRead)) set_entry(user, false, linear, 0, page.read);
         return;
     }
     if (!page.write) return;
+    // Whoever asks for a hot write entry is about to write.
+    if (page.watch & kWatchTouch) cpu_.memory.touch(page);
     const u8 others = page.watch & static_cast<u8>(~kWatchCode);
     if (others) return;
     if (page.watch & kWatchCode) {
@@ -424,6 +426,30 @@ void Mmu::drop_writers(PhysAddr page) {
             }
     }
     writer = 0;
+}
+
+void Mmu::drop_all_writers() {
+    const auto ram = reinterpret_cast<std::uintptr_t>(cpu_.memory.ram().data());
+    const auto drop = [&](TlbEntry& entry) {
+        if (entry.tag == TlbEntry::kInvalid) return;
+        const u64 host = static_cast<u64>(static_cast<i64>(entry.tag & ~kPageMask) + entry.addend);
+        if (host - ram < cpu_.memory.ram_size()) writer_of_frame_[(host - ram) >> kPageShift] = 0;
+        entry.tag = TlbEntry::kInvalid;
+    };
+    for (auto& context : contexts_)
+        for (Side& side : context->side) {
+            if (!side.tables) continue;
+            if (side.overflow) {
+                for (TlbEntry& entry : side.tables->write) drop(entry);
+                continue;
+            }
+            const auto dropped = [&](u32 used) {
+                if (!(used & kWriteMark)) return false;
+                drop(side.tables->write[used & ~kWriteMark]);
+                return true;
+            };
+            side.used.erase(std::remove_if(side.used.begin(), side.used.end(), dropped), side.used.end());
+        }
 }
 
 void Mmu::mapping_changed(PhysAddr first, PhysAddr last) {

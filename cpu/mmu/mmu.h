@@ -42,6 +42,8 @@ public:
     void flush_all();
     /// Drops hot write entries that lead to this page: somebody has begun to watch it.
     void drop_writers(PhysAddr page);
+    /// Drops all hot write entries: pages have become clean, and the next write to each must be noticed.
+    void drop_all_writers();
     /// Before bytes of a page that was used as a page table change.
     void page_table_write(PhysAddr address, unsigned length);
     void mapping_changed(PhysAddr first, PhysAddr last);

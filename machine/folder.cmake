@@ -1,0 +1,10 @@
+# Old content of checkpoints and the sections of a recording are packed with zlib. Without it they stay as they are.
+find_package(Threads)
+if(Threads_FOUND)
+  target_link_libraries(machine PUBLIC Threads::Threads)
+endif()
+find_package(ZLIB QUIET)
+if(ZLIB_FOUND)
+  target_link_libraries(machine PUBLIC ZLIB::ZLIB)
+  target_compile_definitions(machine PRIVATE R86_HAVE_ZLIB)
+endif()

@@ -1,0 +1,25 @@
+#pragma once
+/// Who keeps a machine's history sees the machine from here: asked at instruction boundaries, told of inputs.
+#include "machine/input.h"
+#include "machine/ram_hash.h"
+
+namespace r86 {
+
+class History {
+public:
+    virtual ~History() = default;
+    /// The machine stops there on its way, whatever its target ...
+    virtual Tick next() const = 0;
+    /// ... and calls this before it goes on: a checkpoint is due, or an input that happened there. It comes after the
+    /// events of the tick, and not at the tick at which a run stops.
+    virtual void boundary() = 0;
+    /// An input from outside is about to act.
+    virtual void input(const HostInput& input) = 0;
+    /// The media that the machine knows may be others now.
+    virtual void media_changed() = 0;
+    /// The sums of Machine::memory_hash() and media_hash(), as far as they need no new hashing.
+    virtual RamHash memory_hash() = 0;
+    virtual RamHash media_hash() = 0;
+};
+
+} // namespace r86
