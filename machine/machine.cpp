@@ -25,7 +25,8 @@ void check_config(const MachineConfig& config) {
     if (!config.vgabios.empty()) check_option_rom(config.vgabios);
 }
 
-Machine::Machine(MachineConfig config) : config_((check_config(config), std::move(config))), pc_(config_, log_) {
+Machine::Machine(MachineConfig config)
+    : config_((check_config(config), std::move(config))), outputs_(config_), pc_(config_, log_) {
     media_.emplace_back(); // number 0
     const auto keep = [this](BlockImage* image) -> u32 {
         if (!image) return 0;

@@ -6,6 +6,7 @@
 #include "core/sha256.h"
 #include "machine/history.h"
 #include "machine/input.h"
+#include "machine/output_gate.h"
 #include "machine/pc.h"
 #include <functional>
 #include <string>
@@ -62,6 +63,8 @@ public:
 
     /// Who keeps the history; nullptr: nobody.
     void set_history(History* history) { history_ = history; }
+    /// Bytes that chips send go nowhere: what is replayed was sent already.
+    void mute_outputs(bool muted) { outputs_.close(muted); }
 
     // ---- state --------------------------------------------------------------------------------------------------
     /// 64 hexadecimal digits over processor, chips, RAM and changes of media; caches do not count.
@@ -104,6 +107,7 @@ private:
 
     Log log_;
     MachineConfig config_;
+    OutputGate outputs_;
     Pc pc_;
     bool stop_on_dead_halt_ = true;
     bool ended_ = false;

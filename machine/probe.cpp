@@ -93,7 +93,7 @@ bool Probe::found(Hit hit) {
     hit.tick = machine_.now();
     hit_ = std::move(hit);
     if (state_ != State::Stop) return false;
-    machine_.interrupt();
+    if (!hit_->breakpoint) machine_.interrupt(); // the processor itself stops before a breakpoint
     return true;
 }
 

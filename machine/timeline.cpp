@@ -26,7 +26,10 @@ Timeline::Timeline(Machine& machine, TimelineSettings settings)
     machine_.set_history(this);
 }
 
-Timeline::~Timeline() { machine_.set_history(nullptr); }
+Timeline::~Timeline() {
+    machine_.set_history(nullptr);
+    machine_.mute_outputs(false);
+}
 
 std::string Timeline::position() const {
     const CpuState& s = machine_.cpu().s;
@@ -68,6 +71,7 @@ Checkpoint* Timeline::following() const {
 }
 
 void Timeline::find_next() {
+    machine_.mute_outputs(!live_);
     if (live_) {
         next_ = due_;
         return;
