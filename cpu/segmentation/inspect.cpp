@@ -61,7 +61,7 @@ Fault verify(Cpu& cpu, const Insn& insn, bool (Descriptor::*wanted)() const) {
 } // namespace
 
 Fault lar(Cpu& cpu, const Insn& insn) {
-    return inspect(cpu, insn, kLarTypes, [](const Descriptor& d) { return d.high & 0x00F0FF00u; });
+    return inspect(cpu, insn, kLarTypes, [](const Descriptor& d) { return d.high & 0x00FFFF00u; });
 }
 
 Fault lsl(Cpu& cpu, const Insn& insn) {
@@ -75,7 +75,7 @@ Fault arpl(Cpu& cpu, const Insn& insn) {
     if (cpu.real_or_v86()) return Fault::ud();
     u16 target = 0, source = 0;
     if (Fault fault = cpu.load<u16>(insn, 1, source)) return fault;
-    if (Fault fault = cpu.load_for_write<u16>(insn, 0, target)) return fault;
+    if (Fault fault = cpu.load<u16>(insn, 0, target)) return fault;
     const bool adjust = rpl(target) < rpl(source);
     if (adjust)
         if (Fault fault = cpu.store<u16>(insn, 0, with_rpl(target, rpl(source)))) return fault;

@@ -1,0 +1,36 @@
+#pragma once
+/// The same programs in the emulator: a bare processor in protected mode with paging, whose linear addresses and local
+/// descriptors are those of the host's process.
+#include "cpu/cpu.h"
+#include "cpu/interpreter/interpreter.h"
+#include "tests/differential/outcome.h"
+#include "tests/differential/program.h"
+
+namespace r86::differential {
+
+class Emulated {
+public:
+    explicit Emulated(const InterpreterSettings& settings = {}, u32 drop_every = 0);
+
+    /// `executed` gets the number of instructions (ticks).
+    Outcome run(const Program& program, const Layout& layout, const std::vector<u8>& memory, u64* executed = nullptr);
+
+private:
+    void build_tables();
+    void load(const Registers& registers);
+    void load_segment(unsigned seg, u16 selector);
+    FloatState floats() const;
+    PhysAddr physical(u32 linear) const;
+    void poke32(u32 at, u32 value) { memory_.write(PhysAddr{at}, 4, value); }
+    void poke64(u32 at, u64 value) { memory_.write(PhysAddr{at}, 8, value); }
+
+    Log log_;
+    PhysicalMemory memory_;
+    IoBus io_;
+    VirtualClock clock_;
+    CpuModel model_;
+    Cpu cpu_;
+    u32 drop_every_; ///< ticks between dropping blocks and translations; 0: never
+};
+
+} // namespace r86::differential

@@ -1,0 +1,184 @@
+// native_differential: random programs on the host's processor and in the emulator.
+#include "tests/differential/emulated.h"
+#include "tests/differential/flow.h"
+#include "tests/differential/generator.h"
+#include "tests/differential/native.h"
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <memory>
+
+using namespace r86;
+using namespace r86::differential;
+
+namespace {
+
+struct Options {
+    u64 seed = 1;
+    u64 instructions = 1'000'000;
+    u32 stop_after = 3;
+    bool undefined_flags = false;
+    bool show = false;
+};
+
+class Runner {
+public:
+    explicit Runner(const Options& options) : options_(options) {}
+
+    const std::string& why_not() const { return native_.why_not(); }
+
+    /// Empty, or how the two differ.
+    std::string difference(const Program& program) {
+        const Outcome host = native_.run({&program, 1})[0];
+        const Layout layout = lay_out(program);
+        return judge(program, layout, host, emulated_.run(program, layout, initial_memory(program, layout)));
+    }
+
+    std::string judge(const Program& program, const Layout& layout, const Outcome& host, const Outcome& ours) {
+        if (host.ending == Ending::Timeout || ours.ending == Ending::Timeout) return "";
+        const FlagFlow flow = follow_flags(program, layout);
+        Mask mask = mask_at(flow, program, layout, host);
+        if (options_.undefined_flags) mask.flags = 0;
+        // A fault in an instruction with several stores may leave some of them behind; processors differ in which.
+        if (host.ending == Ending::Fault && ours.ending == Ending::Fault) {
+            const usize piece = piece_at(program, layout, host.registers.eip);
+            if (piece < program.pieces.size() && program.pieces[piece].torn) {
+                Outcome same = ours;
+                same.memory = host.memory;
+                return compare(host, same, mask);
+            }
+        }
+        return compare(host, ours, mask);
+    }
+
+    /// Takes out pieces as long as the difference stays one of the same kind.
+    Program shrink(Program program) {
+        for (usize size = std::max<usize>(program.pieces.size() / 2, 1);; size = size / 2) {
+            bool removed = false;
+            for (usize at = 0; at < program.pieces.size();) {
+                Program shorter = program;
+                const usize count = std::min(size, program.pieces.size() - at);
+                shorter.pieces.erase(shorter.pieces.begin() + static_cast<std::ptrdiff_t>(at),
+                                     shorter.pieces.begin() + static_cast<std::ptrdiff_t>(at + count));
+                for (Piece& piece : shorter.pieces) {
+                    if (piece.target >= at + count)
+                        piece.target -= static_cast<u32>(count);
+                    else if (piece.target > at)
+                        piece.target = static_cast<u32>(at);
+                }
+                if (follow_flags(shorter, lay_out(shorter)).defined && difference(shorter) != "") {
+                    program = shorter;
+                    removed = true;
+                } else {
+                    at += size;
+                }
+            }
+            if (size == 1 && !removed) return program;
+            if (size == 1) size = 2;
+        }
+    }
+
+    int run() {
+        u64 executed = 0, programs = 0;
+        u32 failures = 0;
+        std::map<int, u64> endings;
+        for (u64 seed = options_.seed; executed < options_.instructions && failures < options_.stop_after;) {
+            std::vector<Program> batch;
+            for (unsigned i = 0; i < 256; ++i) batch.push_back(generator_.program(seed++));
+            const std::vector<Outcome> host = native_.run(batch);
+            for (usize i = 0; i < batch.size(); ++i) {
+                const Layout layout = lay_out(batch[i]);
+                const Outcome ours = emulated_.run(batch[i], layout, initial_memory(batch[i], layout), &executed);
+                ++programs;
+                ++endings[host[i].ending == Ending::Fault ? host[i].vector : -1 - static_cast<int>(host[i].ending)];
+                if (options_.show && host[i].ending == Ending::Fault) ++where_[fault_place(batch[i], layout, host[i])];
+                const std::string text = judge(batch[i], layout, host[i], ours);
+                if (text.empty()) continue;
+                report(batch[i], text);
+                if (++failures >= options_.stop_after) break;
+            }
+        }
+        std::printf("%llu programs, %llu instructions, %u differences\n", static_cast<unsigned long long>(programs),
+                    static_cast<unsigned long long>(executed), failures);
+        if (options_.show)
+            for (const auto& [ending, count] : endings)
+                std::printf("  ending %d: %llu\n", ending, static_cast<unsigned long long>(count));
+        if (options_.show)
+            for (const auto& [place, count] : where_)
+                std::printf("  %s: %llu\n", place.c_str(), static_cast<unsigned long long>(count));
+        return failures ? 1 : 0;
+    }
+
+    /// Vector and mnemonic.
+    static std::string fault_place(const Program& program, const Layout& layout, const Outcome& outcome) {
+        const usize piece = piece_at(program, layout, outcome.registers.eip);
+        if (piece >= program.pieces.size()) return std::to_string(outcome.vector) + " outside";
+        static const CpuModel model = find_cpu_model("max");
+        static const Decoder decoder(model);
+        std::vector<u8> bytes(layout.code.begin() + layout.begin[piece], layout.code.begin() + layout.begin[piece + 1]);
+        bytes.resize(15);
+        Insn insn;
+        (void)decoder.decode(bytes, program.code16 ? CodeSize::Bits16 : CodeSize::Bits32, insn);
+        return std::to_string(outcome.vector) + " " + mnemonic_text(insn);
+    }
+
+    void report(const Program& program, const std::string& text) {
+        std::printf("seed %llu: %s code\n%s", static_cast<unsigned long long>(program.seed),
+                    program.code16 ? "16-bit" : "32-bit", text.c_str());
+        const Program small = shrink(program);
+        const std::string again = difference(small);
+        const Outcome host = native_.run({&small, 1})[0];
+        std::printf(" shrunk to %zu pieces, %s %u:\n%s%s", small.pieces.size(),
+                    host.ending == Ending::Fault ? "fault" : "exit", host.vector, again.c_str(),
+                    listing(small, lay_out(small)).c_str());
+        const auto& r = small.start;
+        std::printf("  start eax %08x ecx %08x edx %08x ebx %08x esp %08x ebp %08x esi %08x edi %08x efl %x fcw %x fsw %x "
+                    "ftw %x mxcsr %x\n",
+                    r.gpr[0], r.gpr[1], r.gpr[2], r.gpr[3], r.gpr[4], r.gpr[5], r.gpr[6], r.gpr[7], r.eflags,
+                    r.fp.control, r.fp.status, r.fp.tag, r.fp.mxcsr);
+        for (unsigned i = 0; i < 3; ++i) {
+            std::printf("  st%u ", i);
+            for (unsigned n = 10; n-- > 0;) std::printf("%02x", r.fp.st[i][n]);
+        }
+        std::printf("\n");
+        std::fflush(stdout);
+    }
+
+private:
+    Options options_;
+    Native native_;
+    Generator generator_;
+    Emulated emulated_;
+    std::map<std::string, u64> where_;
+};
+
+u64 number(const char* text) { return std::strtoull(text, nullptr, 0); }
+
+} // namespace
+
+int main(int argc, char** argv) {
+    Options options;
+    for (int i = 1; i < argc; ++i) {
+        const std::string word = argv[i];
+        const char* const value = i + 1 < argc ? argv[i + 1] : "0";
+        if (word == "--seed") options.seed = number(value), ++i;
+        else if (word == "--instructions") options.instructions = number(value), ++i;
+        else if (word == "--stop-after") options.stop_after = static_cast<u32>(number(value)), ++i;
+        else if (word == "--undefined-flags") options.undefined_flags = true;
+        else if (word == "--show") options.show = true;
+        else {
+            std::fprintf(stderr, "usage: native_differential [--seed N] [--instructions N] [--stop-after N]\n"
+                                 "                           [--undefined-flags] [--show]\n");
+            return 2;
+        }
+    }
+    Runner runner(options);
+    if (!runner.why_not().empty()) {
+        std::printf("skipped: %s\n", runner.why_not().c_str());
+        return 0;
+    }
+    std::printf("host: %s\n", Native::processor().c_str());
+    return runner.run();
+}
