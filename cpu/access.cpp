@@ -121,8 +121,27 @@ void for_pieces(u64 offset, unsigned length, Use use) {
 }
 } // namespace
 
+namespace {
+/// What #AC asks of these operands (SDM Vol. 3, table 6-7 "Alignment Requirements by Data Type"): 80-bit numbers, x87
+/// environments and images of either operand size. Everything else that comes here has checks of its own.
+unsigned required_alignment(unsigned length) {
+    switch (length) {
+    case 10: return 8;
+    case 14:
+    case 94: return 2;
+    case 28:
+    case 108: return 4;
+    default: return 1;
+    }
+}
+} // namespace
+
 Fault Cpu::read_bytes(unsigned seg, u64 offset, void* out, unsigned length) {
-    if (Fault fault = probe_read(seg, offset, length)) return fault;
+    LinearAddr linear;
+    if (Fault fault = segment_check(seg, offset, length, Access::Read, linear)) return fault;
+    if ((linear.value & (required_alignment(length) - 1)) && cpl_ == 3 && (s.cr0 & kCR0_AM) && (s.eflags & kAC))
+        return Fault::ac();
+    if (Fault fault = probe_linear(linear, length, Access::Read, cpl_ == 3)) return fault;
     auto* bytes = static_cast<u8*>(out);
     Fault result = Fault::none();
     for_pieces(offset, length, [&](unsigned done, unsigned size) {
@@ -135,7 +154,11 @@ Fault Cpu::read_bytes(unsigned seg, u64 offset, void* out, unsigned length) {
 }
 
 Fault Cpu::write_bytes(unsigned seg, u64 offset, const void* in, unsigned length) {
-    if (Fault fault = probe_write(seg, offset, length)) return fault;
+    LinearAddr linear;
+    if (Fault fault = segment_check(seg, offset, length, Access::Write, linear)) return fault;
+    if ((linear.value & (required_alignment(length) - 1)) && cpl_ == 3 && (s.cr0 & kCR0_AM) && (s.eflags & kAC))
+        return Fault::ac();
+    if (Fault fault = probe_linear(linear, length, Access::Write, cpl_ == 3)) return fault;
     const auto* bytes = static_cast<const u8*>(in);
     Fault result = Fault::none();
     for_pieces(offset, length, [&](unsigned done, unsigned size) {

@@ -56,9 +56,12 @@ Fault probe_pushes(Cpu& cpu, const Segment& stack, u32 sp, unsigned size, unsign
     const u32 first = (sp - bytes) & mask;
     if (u64{first} + bytes - 1 <= mask) {
         if (!within_limit(stack, first, bytes)) return no_room;
-        return cpu.probe_linear({(stack.base + first) & 0xFFFFFFFF}, bytes, Access::Write, user);
+        // What is pushed first faults first.
+        const u64 top = (stack.base + ((sp - size) & mask)) & 0xFFFFFFFF;
+        if (Fault fault = cpu.probe_linear({top}, size, Access::Write, user)) return fault;
+        if ((top & kPageMask) >= bytes) return Fault::none();
     }
-    // The pushes run around the end of the stack's address range: item by item.
+    // The pushes leave the page, or run around the end of the stack's address range: item by item.
     for (unsigned i = 1; i <= count; ++i) {
         const u32 at = (sp - i * size) & mask;
         if (!within_limit(stack, at, size)) return no_room;

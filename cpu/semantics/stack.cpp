@@ -68,7 +68,8 @@ static Fault enter_frame(Cpu& cpu, const Insn& insn) {
     const u32 sp = cpu.stack_pointer();
     const u32 bp = cpu.gpr<u32>(RBP);
     constexpr u32 step = sizeof(T);
-    const u32 frame = (sp - step) & mask;
+    // FrameTemp is the whole of ESP after the first push, on a 16-bit stack as well.
+    const u32 frame = ((sp - step) & mask) | (static_cast<u32>(cpu.s.gpr[RSP]) & ~mask);
     const u32 pushes = level == 0 ? 1 : level + 1;
     const u32 top = (sp - pushes * step - size) & mask;
 
@@ -78,7 +79,9 @@ static Fault enter_frame(Cpu& cpu, const Insn& insn) {
         }
         if (Fault fault = cpu.probe_write(SS, (sp - n * step) & mask, step)) return fault;
     }
-    if (Fault fault = cpu.probe_write(SS, top, step)) return fault;
+    // The new top is touched like an operand, alignment included.
+    T untouched;
+    if (Fault fault = cpu.read_for_write<T>(SS, top, untouched)) return fault;
 
     for (u32 n = 1; n <= pushes; ++n) {
         T value = static_cast<T>(bp);
@@ -90,11 +93,7 @@ static Fault enter_frame(Cpu& cpu, const Insn& insn) {
         }
         if (Fault fault = cpu.write<T>(SS, (sp - n * step) & mask, value)) return fault;
     }
-    // With a 32-bit operand size and a 16-bit stack the upper half of EBP stays (SDM Vol. 2, ENTER).
-    if (cpu.stack32() && sizeof(T) == 4)
-        cpu.set_gpr<u32>(RBP, frame);
-    else
-        cpu.set_gpr<u16>(RBP, static_cast<u16>(frame));
+    cpu.set_gpr<T>(RBP, static_cast<T>(frame));
     cpu.set_stack_pointer(top);
     return Fault::none();
 }

@@ -56,8 +56,9 @@ Fault cmps(Cpu& cpu, const Insn& insn) {
     return repeat(cpu, insn, true, [&](auto zero) -> Fault {
         using T = decltype(zero);
         T a, b;
-        if (Fault fault = cpu.read<T>(insn.mem.seg, masked(cpu, insn, RSI), a)) return fault;
+        // Where both fault, Intel hardware reports the destination.
         if (Fault fault = cpu.read<T>(ES, masked(cpu, insn, RDI), b)) return fault;
+        if (Fault fault = cpu.read<T>(insn.mem.seg, masked(cpu, insn, RSI), a)) return fault;
         cpu.s.flags = alu::sub(a, b).flags;
         advance<T>(cpu, insn, RSI);
         advance<T>(cpu, insn, RDI);
@@ -98,10 +99,11 @@ Fault stos(Cpu& cpu, const Insn& insn) {
 
 /// The destination is checked before the port is read: the device must not lose the value to a fault.
 Fault ins(Cpu& cpu, const Insn& insn) {
+    const u16 port = cpu.gpr<u16>(RDX);
+    // Even where the count is zero.
+    if (Fault fault = cpu.check_io_permission(port, insn.op[0].width)) return fault;
     return repeat(cpu, insn, false, [&](auto zero) -> Fault {
         using T = decltype(zero);
-        const u16 port = cpu.gpr<u16>(RDX);
-        if (Fault fault = cpu.check_io_permission(port, sizeof(T))) return fault;
         const u64 offset = masked(cpu, insn, RDI);
         if (Fault fault = cpu.probe_write(ES, offset, sizeof(T))) return fault;
         const T value = static_cast<T>(cpu.port_read(port, sizeof(T)));
@@ -112,10 +114,11 @@ Fault ins(Cpu& cpu, const Insn& insn) {
 }
 
 Fault outs(Cpu& cpu, const Insn& insn) {
+    const u16 port = cpu.gpr<u16>(RDX);
+    // Even where the count is zero.
+    if (Fault fault = cpu.check_io_permission(port, insn.op[0].width)) return fault;
     return repeat(cpu, insn, false, [&](auto zero) -> Fault {
         using T = decltype(zero);
-        const u16 port = cpu.gpr<u16>(RDX);
-        if (Fault fault = cpu.check_io_permission(port, sizeof(T))) return fault;
         T value;
         if (Fault fault = cpu.read<T>(insn.mem.seg, masked(cpu, insn, RSI), value)) return fault;
         advance<T>(cpu, insn, RSI);

@@ -49,9 +49,12 @@ template <unsigned N>
 Fault store_masked(Cpu& cpu, const Insn& insn, Packed<N> value, Packed<N> mask) {
     const u64 wrap = insn.address_size == 2 ? 0xFFFF : insn.address_size == 4 ? 0xFFFFFFFF : ~u64{0};
     const u64 base = cpu.s.gpr[RDI] & wrap;
-    for (unsigned i = 0; i < N; ++i)
-        if (mask.bytes[i] & 0x80)
-            if (Fault fault = cpu.probe_write(insn.mem.seg, (base + i) & wrap, 1)) return fault;
+    // As Intel's processors do: segment, alignment and pages count for the whole operand, whatever is selected (SDM
+    // Vol. 2, MASKMOVDQU leaves it to the processor).
+    LinearAddr linear;
+    if (Fault fault = cpu.segment_check(insn.mem.seg, base, N, Access::Write, linear)) return fault;
+    if (Fault fault = cpu.check_access(linear.value, 8, true, cpu.cpl() == 3)) return fault;
+    if (Fault fault = cpu.probe_linear(linear, N, Access::Write, cpu.cpl() == 3)) return fault;
     for (unsigned i = 0; i < N; ++i)
         if (mask.bytes[i] & 0x80)
             if (Fault fault = cpu.write<u8>(insn.mem.seg, (base + i) & wrap, value.bytes[i])) return fault;

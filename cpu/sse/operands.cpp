@@ -1,23 +1,23 @@
 /// 16-byte memory operands: see operands.h.
 #include "cpu/sse/operands.h"
+#include "cpu/interrupts/debug.h"
 #include "cpu/mmu/mmu.h"
 
 namespace r86::sse {
 
 namespace {
 
-/// Segment, alignment, then the host's address of the operand where the hot entry allows it.
+/// Alignment first, as the hardware has it: #GP(0) even where the stack segment's limit would give #SS(0).
 Fault locate(Cpu& cpu, unsigned seg, u64 offset, Access access, Alignment alignment, LinearAddr& linear) {
-    if (Fault fault = cpu.segment_check(seg, offset, 16, access, linear)) return fault;
-    return alignment == Alignment::Required && (linear.value & 15) ? Fault::gp(0) : Fault::none();
+    const bool misaligned = alignment == Alignment::Required && ((cpu.s.seg[seg].base + offset) & 15);
+    return misaligned ? Fault::gp(0) : cpu.segment_check(seg, offset, 16, access, linear);
 }
 
-/// #AC and data breakpoints for both halves, then the translation of every byte.
+/// Data breakpoints, then the translation of every byte. No #AC: an operand of 16 bytes is either aligned or of a form
+/// that may be anywhere, and Intel's processors let those be (SDM Vol. 2, MOVUPS leaves it to the processor).
 Fault check_and_translate(Cpu& cpu, u64 linear, Access access, PhysAddr at[2]) {
-    const bool user = cpu.cpl() == 3, write = access == Access::Write;
-    if (Fault fault = cpu.check_access(linear, 8, write, user)) return fault;
-    if (Fault fault = cpu.check_access(linear + 8, 8, write, user)) return fault;
-    return cpu.translate_range(linear, 16, access, user, at);
+    if (cpu.s.dr[7] & 0xFF) cpu.note_debug_trap(match_data_breakpoints(cpu.s, linear, 16, access == Access::Write));
+    return cpu.translate_range(linear, 16, access, cpu.cpl() == 3, at);
 }
 
 /// use(physical address, index, size) for the operand's pieces: two quadwords, or bytes where it leaves its page.

@@ -59,7 +59,7 @@ inline void enter_mmx(CpuState& s) {
 
 enum class Alignment : u8 {
     Required, ///< #GP(0) off a 16-byte boundary: all but the forms below
-    Any,      ///< MOVUPS, MOVUPD, MOVDQU, LDDQU; with alignment checks on, #AC off an 8-byte boundary
+    Any,      ///< MOVUPS, MOVUPD, MOVDQU, LDDQU
 };
 Fault read_xmm(Cpu& cpu, unsigned seg, u64 offset, Xmm& out, Alignment alignment);
 Fault write_xmm(Cpu& cpu, unsigned seg, u64 offset, Xmm value, Alignment alignment);

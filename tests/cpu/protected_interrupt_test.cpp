@@ -226,7 +226,7 @@ TEST_CASE("fault pairs: SDM Vol. 3, table 6-5") {
         f.cpu.raise(Fault::gp(0));
         CHECK(f.eip() == 0x41000);
         CHECK(f.stack32(0) == 2);
-        CHECK(f.s.cr2 == CpuFixture::stack_top(0) - 24);
+        CHECK(f.s.cr2 == CpuFixture::stack_top(0) - 4); // SS is pushed first
     }
     SECTION("a fault during the double fault: shutdown") {
         absent(Vector::GP);

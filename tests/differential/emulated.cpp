@@ -86,6 +86,7 @@ void Emulated::build_tables() {
     gdt(0x08, descriptor(0, 0xFFFFF, 0x9B, 0xC));
     gdt(kUserCodeSelector, descriptor(0, 0xFFFFF, 0xFB, 0xC));
     gdt(kUserDataSelector, descriptor(0, 0xFFFFF, 0xF3, 0xC));
+    gdt(0x7B, descriptor(0, 0, 0xF5, 4));
     gdt(kExitSelector, descriptor(0, 0xFFFFF, 0xFB, 0xC));
     for (unsigned n = 0; n < kLocals; ++n) poke64(system(kLdtAt) + 8 * n, local_descriptor(kLocalDescriptors[n]));
     // As Linux sets its gates: only INT3 and INTO may be called from programs.

@@ -41,7 +41,9 @@ std::array<u8, 10> random_float80(Random& random) {
     switch (random.below(6)) {
     case 0: significand = u64{1} << 63; break;
     case 1: significand &= ~u64{0} << random.below(64); break;
-    case 2: significand = random.below(8) ? significand : significand & ~(u64{1} << 63); break;
+    case 2:
+        if (!random.below(8)) significand &= ~(u64{1} << 63);
+        break;
     default: break;
     }
     if (exponent == 0) significand = random.below(3) ? significand >> random.below(64) : 0;
@@ -55,16 +57,19 @@ std::array<u8, 10> random_float80(Random& random) {
 void start_floats(Random& random, FloatState& fp) {
     static constexpr u16 kPrecision[] = {0x000, 0x200, 0x300, 0x300, 0x300};
     const u16 masks = random.chance(88) ? 0x3F : static_cast<u16>(random.below(64));
-    fp.control = static_cast<u16>(0x40 | kPrecision[random.below(5)] | random.below(4) << 10 | masks);
+    fp.control = static_cast<u16>(0x40 | kPrecision[random.below(5)] | masks);
+    fp.control |= static_cast<u16>(random.below(4) << 10);
     const u16 top = static_cast<u16>(random.below(8));
     // Flags that are set are masked, so that nothing is pending at the start (mostly).
-    const u16 flags = static_cast<u16>(random.below(64) & (random.chance(95) ? masks : 0x3F));
+    const u16 wanted = static_cast<u16>(random.below(64));
+    const u16 flags = random.chance(95) ? wanted & masks : wanted;
     fp.status = static_cast<u16>(top << 11 | (random.next() & 0x4700) | flags);
     if (flags & ~masks) fp.status |= 0x8080;
     fp.tag = random.chance(60) ? static_cast<u8>(random.next()) : static_cast<u8>(random.chance(50) ? 0xFF : 0);
     for (auto& value : fp.st) value = random_float80(random);
     static constexpr u32 kModes[] = {0x1F80, 0x1F80, 0x1F80, 0x9FC0, 0x9F80, 0x1FC0};
-    fp.mxcsr = kModes[random.below(6)] | random.below(4) << 13;
+    fp.mxcsr = kModes[random.below(6)];
+    fp.mxcsr |= random.below(4) << 13;
     if (random.chance(12)) fp.mxcsr = (fp.mxcsr & ~0x1F80u) | random.below(64) << 7;
     fp.mxcsr |= random.below(64) & (fp.mxcsr >> 7);
     for (auto& reg : fp.xmm)
@@ -126,8 +131,9 @@ Program Generator::program(u64 seed) const {
     for (unsigned i = 0; i < 8; ++i) out.start.gpr[i] = interesting32(random);
     out.start.gpr[RSP] = context.stack_middle;
     out.start.gpr[RBP] = context.stack_middle + 64;
-    out.start.eflags = 0x202 | (static_cast<u32>(random.next()) & 0x8D5) | (random.chance(20) ? kDF : 0) |
-                       (random.chance(2) ? kAC : 0);
+    out.start.eflags = 0x202 | (static_cast<u32>(random.next()) & 0x8D5);
+    if (random.chance(20)) out.start.eflags |= kDF;
+    if (random.chance(2)) out.start.eflags |= kAC;
     out.start.eip = out.code16 || out.based_code ? 0 : kCode;
     for (const u8 reg : {RBX, RSI, RDI}) context.point(reg);
 
@@ -144,7 +150,9 @@ Program Generator::program(u64 seed) const {
             builder.special();
         else {
             const u32 kind = random.below(130);
-            builder.instruction(pick(random, kind < x87_share ? x87_ : kind < x87_share + simd_share ? simd_ : integer_));
+            builder.instruction(pick(random, kind < x87_share                ? x87_
+                                             : kind < x87_share + simd_share ? simd_
+                                                                             : integer_));
         }
     }
     builder.finish();

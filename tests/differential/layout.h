@@ -17,7 +17,7 @@ struct Region {
     u32 size;
     Rights rights;
 };
-inline constexpr u32 kCode = 0x20000000, kExit = 0x20040000, kData = 0x20080000, kStack = 0x200C0000;
+inline constexpr u32 kCode = 0x20000000, kExit = 0x7A5C0000, kData = 0x20080000, kStack = 0x200C0000;
 /// Data: two pages, a hole, one read-only page, two pages. The page borders are where instructions are restarted.
 inline constexpr std::array<Region, 5> kRegions = {{
     {"code", kCode, 4 * kPage, Rights::All},
@@ -54,15 +54,15 @@ enum Local : u8 {
     kCode16,
     kCode32Based,
     kFlat,
-    kBased,     ///< 64 KiB from kData
-    kBasedBig,  ///< the same with B = 1
-    kShort,     ///< the first 1.5 pages of data, byte granular
-    kConstant,  ///< read-only, 64 KiB from kData
-    kDown,      ///< expand-down, from 800h to 64 KiB
-    kDownBig,   ///< expand-down to 4 GiB
-    kAbsent,    ///< not present
-    kStack16,   ///< 64 KiB from kStack, B = 0
-    kStack32,   ///< the same, B = 1
+    kBased,       ///< 64 KiB from kData
+    kBasedBig,    ///< the same with B = 1
+    kShort,       ///< the first 1.5 pages of data, byte granular
+    kConstant,    ///< read-only, 64 KiB from kData
+    kDown,        ///< expand-down, from 800h to 64 KiB
+    kDownBig,     ///< expand-down to 4 GiB
+    kAbsent,      ///< not present
+    kStack16,     ///< 64 KiB from kStack, B = 0
+    kStack32,     ///< the same, B = 1
     kStackFlat16, ///< flat, but B = 0: SP wraps in 64 KiB
     kExecuteOnly,
     kLocals

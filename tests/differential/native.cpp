@@ -2,9 +2,9 @@
 #include "tests/differential/native.h"
 
 #if defined(__x86_64__) && defined(__linux__)
+#include <algorithm>
 #include <asm/ldt.h>
 #include <asm/prctl.h>
-#include <algorithm>
 #include <cpuid.h>
 #include <csignal>
 #include <cstddef>
@@ -26,25 +26,25 @@ constexpr u32 kArea = kExit + kPage;
 constexpr u32 kTrampoline = kExit + 0x800;
 
 struct Area {
-    u64 gpr[8];     // 00h: in and out, by register number
-    u64 eflags;     // 40h
-    u64 eip;        // 48h
-    u64 selector[6]; // 50h: ES CS SS DS FS GS
-    u64 host_rsp;   // 80h
-    u64 host_fs;    // 88h
-    u64 ended;      // 90h: 1 by the exit, 2 by a signal
-    u64 running;    // 98h
-    u64 vector, error, address; // A0h
-    u64 scratch;         // B8h
-    u64 unused[6];       // C0h
+    u64 gpr[8];                       // 00h: in and out, by register number
+    u64 eflags;                       // 40h
+    u64 eip;                          // 48h
+    u64 selector[6];                  // 50h: ES CS SS DS FS GS
+    u64 host_rsp;                     // 80h
+    u64 host_fs;                      // 88h
+    u64 ended;                        // 90h: 1 by the exit, 2 by a signal
+    u64 running;                      // 98h
+    u64 vector, error, address;       // A0h
+    u64 scratch;                      // B8h
+    u64 unused[6];                    // C0h
     u32 stack_offset, stack_selector; // F0h: far pointers for the trampoline
     u32 code_offset, code_selector;   // F8h
-    u8 float_in[512];  // 100h: FXRSTOR64's form
-    u8 float_out[512]; // 300h
+    u8 float_in[512];                 // 100h: FXRSTOR64's form
+    u8 float_out[512];                // 300h
 };
 static_assert(offsetof(Area, host_rsp) == 0x80 && offsetof(Area, stack_offset) == 0xF0 &&
               offsetof(Area, float_in) == 0x100);
-static_assert(kArea == 0x20041000 && kTrampoline == 0x20040800, "the assembler below has them as numbers");
+static_assert(kArea == 0x7A5C1000 && kTrampoline == 0x7A5C0800, "the assembler below has them as numbers");
 
 Area& area() { return *reinterpret_cast<Area*>(static_cast<uintptr_t>(kArea)); }
 
@@ -58,7 +58,7 @@ void r86_signal_entry(int, siginfo_t*, void*);
 }
 
 asm(R"(
-    .set A, 0x20041000
+    .set A, 0x7A5C1000
     .text
     .globl r86_enter
 r86_enter:
@@ -74,7 +74,7 @@ r86_enter:
     pushq $0
     pushq A+0x40
     pushq $0x23
-    pushq $0x20040800
+    pushq $0x7A5C0800
     movw A+0x50, %es
     movw A+0x68, %ds
     movw A+0x78, %gs
@@ -331,7 +331,6 @@ void set_alarm(int milliseconds) {
     setitimer(ITIMER_REAL, &timer, nullptr);
 }
 
-
 struct Result {
     Area area;
     u8 memory[kImageSize];
@@ -416,7 +415,7 @@ std::vector<Outcome> Native::run(std::span<const Program> programs) {
             const Result& result = shared_->results[i];
             const Area& a = result.area;
             Outcome outcome;
-            outcome.ending = a.ended == 1                         ? Ending::Exit
+            outcome.ending = a.ended == 1                       ? Ending::Exit
                              : a.ended == 2 && a.vector == 0xFF ? Ending::Timeout
                              : a.ended == 2                     ? Ending::Fault
                                                                 : Ending::Broken;

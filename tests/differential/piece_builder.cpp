@@ -22,12 +22,15 @@ void append(std::vector<u8>& bytes, u32 value, unsigned width) {
 float interesting_float(Random& random) {
     switch (random.below(10)) {
     case 0: return bits_of<float>(static_cast<u32>(random.next()));
-    case 1: return bits_of<float>(static_cast<u32>(random.next() & 0x807FFFFF));                       // denormal
-    case 2: return bits_of<float>(static_cast<u32>((random.next() & 0x80000000) | 0x7F800000));        // infinity
-    case 3: return bits_of<float>(static_cast<u32>((random.next() & 0x80400001) | 0x7F800001));        // NaN
-    case 4: return 0.0F * static_cast<float>(static_cast<int>(random.below(2)) * 2 - 1);
-    case 5: return bits_of<float>(static_cast<u32>((random.next() & 0x80FFFFFF) | 0x7E000000));        // huge
-    default: return static_cast<float>(static_cast<i32>(random.next())) / static_cast<float>(1 + random.below(70000));
+    case 1: return bits_of<float>(static_cast<u32>(random.next() & 0x807FFFFF));                // denormal
+    case 2: return bits_of<float>(static_cast<u32>((random.next() & 0x80000000) | 0x7F800000)); // infinity
+    case 3: return bits_of<float>(static_cast<u32>((random.next() & 0x80400001) | 0x7F800001)); // NaN
+    case 4: return bits_of<float>(random.below(2) << 31);
+    case 5: return bits_of<float>(static_cast<u32>((random.next() & 0x80FFFFFF) | 0x7E000000)); // huge
+    default: {
+        const auto above = static_cast<float>(static_cast<i32>(random.next()));
+        return above / static_cast<float>(1 + random.below(70000));
+    }
     }
 }
 
@@ -39,29 +42,37 @@ double interesting_double(Random& random) {
     case 3: return bits_of<double>((random.next() & 0x8008000000000001) | 0x7FF0000000000001);
     case 4: return bits_of<double>(random.next() & 0x8000000000000000);
     case 5: return static_cast<double>(interesting_float(random));
-    default: return static_cast<double>(static_cast<i64>(random.next()) >> random.below(60)) / (1 + random.below(70000));
+    default: {
+        const i64 wide = static_cast<i64>(random.next());
+        const auto above = static_cast<double>(wide >> random.below(60));
+        return above / (1 + random.below(70000));
+    }
     }
 }
 
 } // namespace
 
 u64 interesting_data(Random& random) {
+    // One draw a statement throughout: C++ leaves the order within an expression open, and a seed means one program.
+    u32 low = 0;
     switch (random.below(6)) {
     case 0: return random.next();
     case 1: return bits_of<u64>(interesting_double(random));
     case 2:
     case 3:
-        return bits_of<u32>(interesting_float(random)) | u64{bits_of<u32>(interesting_float(random))} << 32;
-    default: return interesting32(random) | u64{interesting32(random)} << 32;
+        low = bits_of<u32>(interesting_float(random));
+        return low | u64{bits_of<u32>(interesting_float(random))} << 32;
+    default: low = interesting32(random); return low | u64{interesting32(random)} << 32;
     }
 }
 
 u32 Context::pointer(u32 align) const {
     static constexpr u32 kBorders[] = {0x1000, 0x2000, 0x3000, 0x4000, 0x5000, 0x6000, 0x1800, 0};
     u32 offset = 0;
-    if (random.chance(4))
-        offset = random.pick(kBorders) - 24 + random.below(28);
-    else if (random.chance(85))
+    if (random.chance(4)) {
+        offset = random.pick(kBorders) - 24;
+        offset += random.below(28);
+    } else if (random.chance(85))
         offset = 32 + random.below(0x1F00);
     else
         offset = 0x4020 + random.below(0x1F00);
@@ -78,6 +89,7 @@ Piece& PieceBuilder::add(Bytes bytes, u32 reads) {
     }
     Piece piece;
     piece.bytes = std::move(bytes);
+    piece.group = c_.group;
     c_.program.pieces.push_back(std::move(piece));
     return c_.program.pieces.back();
 }
@@ -91,7 +103,8 @@ void PieceBuilder::move_immediate(u8 reg, u32 value) {
 }
 
 void PieceBuilder::define_flags() {
-    add({0x39, static_cast<u8>(0xC0 | random_.below(3) << 3 | random_.below(3))}); // cmp
+    const u32 first = random_.below(3);
+    add({0x39, static_cast<u8>(0xC0 | first << 3 | random_.below(3))}); // cmp
     c_.undefined = 0;
 }
 
@@ -210,8 +223,8 @@ u32 share(const OpcodeRow& what) {
 
 bool word_or_larger(OperandCode code) {
     using enum OperandCode;
-    return code == Ev || code == Gv || code == Zv || code == Ew || code == Gw || code == RvMw || code == Ey || code == Gy ||
-           code == Ed || code == Gd || code == RdMw || code == Ez || code == Ry;
+    return code == Ev || code == Gv || code == Zv || code == Ew || code == Gw || code == RvMw || code == Ey ||
+           code == Gy || code == Ed || code == Gd || code == RdMw || code == Ez || code == Ry;
 }
 
 } // namespace
@@ -244,7 +257,8 @@ void PieceBuilder::instruction(u16 number) {
             const bool map0f = what.map == OpcodeMap::TwoByte;
             const bool taken = map0f && (what.opcode >= 0xB8 || what.opcode == 0xAE || what.opcode == 0x01 ||
                                          (what.opcode >= 0x18 && what.opcode <= 0x1F));
-            if ((columns & kColumnF3) && !taken && random_.chance(1)) prefixes.push_back(random_.below(2) ? 0xF3 : 0xF2);
+            if ((columns & kColumnF3) && !taken && random_.chance(1))
+                prefixes.push_back(random_.below(2) ? 0xF3 : 0xF2);
         } else {
             static constexpr u8 kAll[] = {kColumnNone, kColumn66, kColumnF3, kColumnF2};
             do column = random_.pick(kAll);
@@ -328,8 +342,7 @@ void PieceBuilder::instruction(u16 number) {
             body.push_back(static_cast<u8>(0xC0 | reg << 3 | rm));
         }
     } else if (what.is_string() || what.mnemonic == Mnemonic::xlat) {
-        for (const u8 reg : {RSI, RDI, RBX})
-            repair(reg, 1);
+        for (const u8 reg : {RSI, RDI, RBX}) repair(reg, 1);
     }
 
     if (what.mnemonic == Mnemonic::maskmovq || what.mnemonic == Mnemonic::maskmovdqu) repair(RDI, 1);
@@ -355,12 +368,11 @@ void PieceBuilder::instruction(u16 number) {
     if (is_memory && what.lockable() && random_.chance(15)) prefixes.push_back(0xF0);
     if (random_.below(3000) == 0) prefixes.push_back(0xF0);
     // Prefixes in any order; one that selects the column may stand anywhere.
-    for (usize i = prefixes.size(); i > 1; --i) std::swap(prefixes[i - 1], prefixes[random_.below(static_cast<u32>(i))]);
+    for (usize i = prefixes.size(); i > 1; --i)
+        std::swap(prefixes[i - 1], prefixes[random_.below(static_cast<u32>(i))]);
     prefixes.insert(prefixes.end(), body.begin(), body.end());
-    Piece& piece = add(prefixes, what.flags_read);
+    add(prefixes, what.flags_read);
     switch (what.mnemonic) {
-    case Mnemonic::pusha:
-    case Mnemonic::enter: piece.torn = true; break;
     case Mnemonic::popa: c_.garbage = 0xFF; break;
     case Mnemonic::leave: c_.garbage |= 1u << RBP; break;
     default: break;

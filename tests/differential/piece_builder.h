@@ -18,13 +18,14 @@ struct Context {
     Random& random;
     Program& program;
     bool code16 = false;
-    bool flat_data = true;  ///< pointers are linear addresses, else offsets from kData
+    bool flat_data = true; ///< pointers are linear addresses, else offsets from kData
     bool flat_stack = true;
     u32 stack_middle = 0;
-    u8 garbage = 0;         ///< bit n: register n is a pointer register that may point anywhere
-    u32 undefined = 0;      ///< status flags that are undefined here
-    bool keep_cx = false;   ///< a loop counts in it
-    std::map<u32, u32> joins; ///< piece: flags undefined on a jump that goes there
+    u8 garbage = 0;                         ///< bit n: register n is a pointer register that may point anywhere
+    u32 undefined = 0;                      ///< status flags that are undefined here
+    u32 group = 0;                          ///< given to pieces while it is not 0
+    bool keep_cx = false;                   ///< a loop counts in it
+    std::map<u32, u32> joins;               ///< piece: flags undefined on a jump that goes there
     std::vector<std::pair<u32, u32>> loops; ///< first and last piece of each: nothing may jump into the middle
 
     /// An address that data instructions can mostly use; multiples of `align`.

@@ -118,7 +118,8 @@ void PieceBuilder::counted_loop() {
     for (u32 i = 0; i < length; ++i) special_or_row();
     c_.keep_cx = false;
     c_.loops.push_back({start, here() + 1});
-    Piece& piece = add({random_.chance(70) ? u8{0xE2} : static_cast<u8>(0xE0 + random_.below(2)), 0}, kOF | kSF | kZF | kAF | kPF | kCF);
+    const u8 opcode = random_.chance(70) ? u8{0xE2} : static_cast<u8>(0xE0 + random_.below(2));
+    Piece& piece = add({opcode, 0}, kOF | kSF | kZF | kAF | kPF | kCF);
     c_.loops.back().second = here() - 1;
     piece.fixup = Piece::Fixup::Relative8;
     piece.target = head;
@@ -159,9 +160,11 @@ void PieceBuilder::special() {
 
 void PieceBuilder::load_segment() {
     static constexpr u8 kStackOnes[] = {kStack16, kStack32, kFlat, kStackFlat16};
-    static constexpr u8 kBasedOnes[] = {kBased, kBased, kBasedBig, kShort, kConstant, kDown, kDownBig, kAbsent, kExecuteOnly};
+    static constexpr u8 kBasedOnes[] = {kBased, kBased,   kBasedBig, kShort,      kConstant,
+                                        kDown,  kDownBig, kAbsent,   kExecuteOnly};
     const u8 seg = random_.chance(88) ? random_.pick({u8{ES}, u8{FS}, u8{GS}, u8{DS}}) : u8{SS};
-    u16 selector = selector_of(c_.flat_data ? (random_.chance(85) ? u8{kFlat} : u8{kStackFlat16}) : random_.pick(kBasedOnes));
+    u16 selector =
+        selector_of(c_.flat_data ? (random_.chance(85) ? u8{kFlat} : u8{kStackFlat16}) : random_.pick(kBasedOnes));
     if (seg == SS) selector = selector_of(random_.pick(kStackOnes));
     switch (random_.below(30)) {
     case 0: selector = static_cast<u16>(kLocals << 3 | 7); break; // beyond the table
@@ -212,7 +215,9 @@ void PieceBuilder::at_pointer(Bytes& bytes, u8 reg, u32 pointer) {
 
 void PieceBuilder::load_mxcsr() {
     const u32 at = c_.pointer(4);
-    u32 value = (random_.chance(60) ? 0x1F80 : random_.below(64) << 7) | random_.below(4) << 13 | random_.below(64);
+    u32 value = random_.chance(60) ? 0x1F80 : random_.below(64) << 7;
+    value |= random_.below(4) << 13;
+    value |= random_.below(64);
     if (random_.chance(30)) value |= 0x8040;
     if (random_.chance(2)) value |= 0x10000; // reserved: #GP
     // mov dword [at], value
@@ -239,16 +244,17 @@ void PieceBuilder::saved_x87() {
         if (kind == 2) bytes.push_back(0x0F);
         bytes.push_back(opcode);
         at_pointer(bytes, reg, at);
-        add(bytes).torn = true;
-    };
-    const auto clear = [&](u32 offset) {
-        Bytes bytes;
-        if (c_.code16) bytes.push_back(0x66);
-        bytes.push_back(0xC7);
-        at_pointer(bytes, 0, at + offset);
-        append(bytes, 0, 4);
         add(bytes);
     };
+    const auto clear = [&](u32 offset, unsigned width = 4) {
+        Bytes bytes;
+        if (c_.code16 == (width == 4)) bytes.push_back(0x66);
+        bytes.push_back(0xC7);
+        at_pointer(bytes, 0, at + offset);
+        append(bytes, 0, width);
+        add(bytes);
+    };
+    c_.group = here() + 1;
     instruction(kind == 0 ? 0xD9 : kind == 1 ? 0xDD : 0xAE, kind == 2 ? 0 : 6);
     if (kind == 2) {
         for (const u32 offset : {4u, 12u, 16u, 20u, 28u}) clear(offset); // tag+FOP, FCS, FDP, FDS, mask
@@ -258,10 +264,11 @@ void PieceBuilder::saved_x87() {
         tag.push_back(static_cast<u8>(random_.next()));
         add(tag);
     } else if (image16) {
-        for (const u32 offset : {6u, 10u}) clear(offset); // FIP, FCS; FDP, FDS
+        for (const u32 offset : {6u, 8u, 10u, 12u}) clear(offset, 2); // FIP, FCS, FDP, FDS
     } else {
         for (const u32 offset : {16u, 20u, 24u}) clear(offset);
     }
+    c_.group = 0;
     if (random_.chance(60)) {
         if (random_.chance(30)) { // another control or status word in it
             Bytes bytes = {0xC6};
@@ -292,7 +299,8 @@ void PieceBuilder::modify_code() {
     piece.target = here() - 1 + distance;
     for (u32 i = 1; i < distance; ++i) add({0x90});
     any_register(1);
-    add({random_.below(2) && !c_.keep_cx ? u8{0xB1} : u8{0xB0}, static_cast<u8>(random_.next())});
+    const u8 opcode = random_.below(2) && !c_.keep_cx ? u8{0xB1} : u8{0xB0};
+    add({opcode, static_cast<u8>(random_.next())});
 }
 
 void PieceBuilder::bad_column() {
@@ -332,7 +340,8 @@ void PieceBuilder::far_to_self() {
 
 void PieceBuilder::special_or_row() {
     // Rows come from the generator, which is not known here: plain arithmetic is enough for the bodies of loops.
-    static constexpr u8 kSimple[] = {0x01, 0x03, 0x11, 0x29, 0x31, 0x0B, 0x89, 0x8B, 0x39, 0x85, 0x00, 0x02, 0x88, 0x8A};
+    static constexpr u8 kSimple[] = {0x01, 0x03, 0x11, 0x29, 0x31, 0x0B, 0x89,
+                                     0x8B, 0x39, 0x85, 0x00, 0x02, 0x88, 0x8A};
     for (const OpcodeRow& what : all_rows())
         if (what.map == OpcodeMap::OneByte && what.form.modrm && what.opcode == kSimple[random_.below(14)]) {
             instruction(static_cast<u16>(&what - all_rows().data()));

@@ -36,9 +36,7 @@ Layout lay_out(const Program& program) {
             put(bytes.size() - width, static_cast<u32>(distance), width);
             break;
         }
-        case Piece::Fixup::Absolute:
-            put(piece.fixup_at, code_base + out.begin[target], piece.fixup_size);
-            break;
+        case Piece::Fixup::Absolute: put(piece.fixup_at, code_base + out.begin[target], piece.fixup_size); break;
         case Piece::Fixup::DataOfNext:
             put(piece.fixup_at, kCode + out.begin[std::min<usize>(target + 1, program.pieces.size())] - 1, 4);
             break;
@@ -95,8 +93,9 @@ std::string listing(const Program& program, const Layout& layout) {
             std::snprintf(text, sizeof text, " %02x", layout.code[n]);
             out += text;
         }
-        out += "    " + (result == DecodeResult::Ok ? mnemonic_text(insn) + " " + row(insn.row).operand_text
-                                                    : std::string("(bad)")) +
+        out += "    " +
+               (result == DecodeResult::Ok ? mnemonic_text(insn) + " " + row(insn.row).operand_text
+                                           : std::string("(bad)")) +
                "\n";
     }
     return out;

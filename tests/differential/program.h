@@ -20,14 +20,13 @@ struct Piece {
     u8 fixup_at = 0;
     u8 fixup_size = 0;
     u32 target = 0;
-    /// A fault in it may leave part of its stores behind (PUSHA, ENTER ...): processors differ.
-    bool torn = false;
+    u32 group = 0; ///< not 0: pieces that mean something only together
 };
 
 struct Program {
     u64 seed = 0;
     bool code16 = false;
-    bool based_code = false;  ///< 32-bit code in a segment that does not begin at 0
+    bool based_code = false; ///< 32-bit code in a segment that does not begin at 0
     u64 memory_seed = 0;
     Registers start;
     std::vector<Piece> pieces;

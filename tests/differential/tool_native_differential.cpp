@@ -1,12 +1,15 @@
 // native_differential: random programs on the host's processor and in the emulator.
+#include "tests/differential/case_file.h"
 #include "tests/differential/emulated.h"
 #include "tests/differential/flow.h"
 #include "tests/differential/generator.h"
+#include "tests/differential/makers.h"
 #include "tests/differential/native.h"
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <map>
 #include <memory>
 
@@ -21,6 +24,10 @@ struct Options {
     u32 stop_after = 3;
     bool undefined_flags = false;
     bool show = false;
+    std::string case_file; ///< what is found, or given with --code, is appended here
+    std::string story = "found by native_differential";
+    std::vector<u8> code;
+    bool code16 = false;
 };
 
 class Runner {
@@ -33,24 +40,8 @@ public:
     std::string difference(const Program& program) {
         const Outcome host = native_.run({&program, 1})[0];
         const Layout layout = lay_out(program);
-        return judge(program, layout, host, emulated_.run(program, layout, initial_memory(program, layout)));
-    }
-
-    std::string judge(const Program& program, const Layout& layout, const Outcome& host, const Outcome& ours) {
-        if (host.ending == Ending::Timeout || ours.ending == Ending::Timeout) return "";
-        const FlagFlow flow = follow_flags(program, layout);
-        Mask mask = mask_at(flow, program, layout, host);
-        if (options_.undefined_flags) mask.flags = 0;
-        // A fault in an instruction with several stores may leave some of them behind; processors differ in which.
-        if (host.ending == Ending::Fault && ours.ending == Ending::Fault) {
-            const usize piece = piece_at(program, layout, host.registers.eip);
-            if (piece < program.pieces.size() && program.pieces[piece].torn) {
-                Outcome same = ours;
-                same.memory = host.memory;
-                return compare(host, same, mask);
-            }
-        }
-        return compare(host, ours, mask);
+        return judge(program, layout, host, emulated_.run(program, layout, initial_memory(program, layout)),
+                     options_.undefined_flags);
     }
 
     /// Takes out pieces as long as the difference stays one of the same kind.
@@ -59,7 +50,14 @@ public:
             bool removed = false;
             for (usize at = 0; at < program.pieces.size();) {
                 Program shorter = program;
-                const usize count = std::min(size, program.pieces.size() - at);
+                usize count = std::min(size, program.pieces.size() - at);
+                while (at + count < program.pieces.size() && program.pieces[at + count].group &&
+                       program.pieces[at + count].group == program.pieces[at + count - 1].group)
+                    ++count;
+                while (at > 0 && program.pieces[at].group && program.pieces[at].group == program.pieces[at - 1].group) {
+                    --at;
+                    ++count;
+                }
                 shorter.pieces.erase(shorter.pieces.begin() + static_cast<std::ptrdiff_t>(at),
                                      shorter.pieces.begin() + static_cast<std::ptrdiff_t>(at + count));
                 for (Piece& piece : shorter.pieces) {
@@ -72,12 +70,38 @@ public:
                     program = shorter;
                     removed = true;
                 } else {
-                    at += size;
+                    at += count;
                 }
             }
             if (size == 1 && !removed) return program;
             if (size == 1) size = 2;
         }
+    }
+
+    /// One given piece of code, from the state that a seed gives: for looking closely.
+    int run_code(const std::vector<u8>& code, bool code16) {
+        Program program = generator_.program(options_.seed);
+        for (u64 seed = options_.seed; program.code16 != code16 || program.based_code;)
+            program = generator_.program(++seed);
+        Piece piece;
+        piece.bytes = code;
+        program.pieces = {piece};
+        const Outcome host = native_.run({&program, 1})[0];
+        const Registers &a = program.start, &r = host.registers;
+        for (unsigned i = 0; i < 8; ++i) std::printf("r%u %08x -> %08x\n", i, a.gpr[i], r.gpr[i]);
+        std::printf("ss %04x eflags %x -> %x, ending %d vector %u error %x eip %x cr2 %x\n%s", a.selector[SS], a.eflags,
+                    r.eflags, static_cast<int>(host.ending), host.vector, host.error, r.eip, host.fault_address,
+                    difference(program).c_str());
+        if (!options_.case_file.empty()) append_case(program, options_.story);
+        return 0;
+    }
+
+    void append_case(const Program& program, const std::string& story) {
+        const Layout layout = lay_out(program);
+        Case out{story, program, 0, native_.run({&program, 1})[0]};
+        out.undefined = mask_at(follow_flags(program, layout), program, layout, out.host).flags;
+        std::ofstream file(options_.case_file, std::ios::app);
+        write_case(file, out);
     }
 
     int run() {
@@ -94,7 +118,7 @@ public:
                 ++programs;
                 ++endings[host[i].ending == Ending::Fault ? host[i].vector : -1 - static_cast<int>(host[i].ending)];
                 if (options_.show && host[i].ending == Ending::Fault) ++where_[fault_place(batch[i], layout, host[i])];
-                const std::string text = judge(batch[i], layout, host[i], ours);
+                const std::string text = judge(batch[i], layout, host[i], ours, options_.undefined_flags, &applied_);
                 if (text.empty()) continue;
                 report(batch[i], text);
                 if (++failures >= options_.stop_after) break;
@@ -129,15 +153,17 @@ public:
                     program.code16 ? "16-bit" : "32-bit", text.c_str());
         const Program small = shrink(program);
         const std::string again = difference(small);
+        if (!options_.case_file.empty()) append_case(small, options_.story + ", seed " + std::to_string(program.seed));
         const Outcome host = native_.run({&small, 1})[0];
         std::printf(" shrunk to %zu pieces, %s %u:\n%s%s", small.pieces.size(),
                     host.ending == Ending::Fault ? "fault" : "exit", host.vector, again.c_str(),
                     listing(small, lay_out(small)).c_str());
         const auto& r = small.start;
-        std::printf("  start eax %08x ecx %08x edx %08x ebx %08x esp %08x ebp %08x esi %08x edi %08x efl %x fcw %x fsw %x "
-                    "ftw %x mxcsr %x\n",
-                    r.gpr[0], r.gpr[1], r.gpr[2], r.gpr[3], r.gpr[4], r.gpr[5], r.gpr[6], r.gpr[7], r.eflags,
-                    r.fp.control, r.fp.status, r.fp.tag, r.fp.mxcsr);
+        std::printf(
+            "  start eax %08x ecx %08x edx %08x ebx %08x esp %08x ebp %08x esi %08x edi %08x efl %x fcw %x fsw %x "
+            "ftw %x mxcsr %x\n",
+            r.gpr[0], r.gpr[1], r.gpr[2], r.gpr[3], r.gpr[4], r.gpr[5], r.gpr[6], r.gpr[7], r.eflags, r.fp.control,
+            r.fp.status, r.fp.tag, r.fp.mxcsr);
         for (unsigned i = 0; i < 3; ++i) {
             std::printf("  st%u ", i);
             for (unsigned n = 10; n-- > 0;) std::printf("%02x", r.fp.st[i][n]);
@@ -152,6 +178,7 @@ private:
     Generator generator_;
     Emulated emulated_;
     std::map<std::string, u64> where_;
+    std::vector<usize> applied_;
 };
 
 u64 number(const char* text) { return std::strtoull(text, nullptr, 0); }
@@ -163,14 +190,30 @@ int main(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) {
         const std::string word = argv[i];
         const char* const value = i + 1 < argc ? argv[i + 1] : "0";
-        if (word == "--seed") options.seed = number(value), ++i;
-        else if (word == "--instructions") options.instructions = number(value), ++i;
-        else if (word == "--stop-after") options.stop_after = static_cast<u32>(number(value)), ++i;
-        else if (word == "--undefined-flags") options.undefined_flags = true;
-        else if (word == "--show") options.show = true;
+        if (word == "--seed")
+            options.seed = number(value), ++i;
+        else if (word == "--instructions")
+            options.instructions = number(value), ++i;
+        else if (word == "--stop-after")
+            options.stop_after = static_cast<u32>(number(value)), ++i;
+        else if (word == "--write-case")
+            options.case_file = value, ++i;
+        else if (word == "--story")
+            options.story = value, ++i;
+        else if (word == "--undefined-flags")
+            options.undefined_flags = true;
+        else if (word == "--code16" || word == "--code32") {
+            for (const char* at = value; *at; at += 2)
+                options.code.push_back(static_cast<u8>(std::strtoul(std::string(at, 2).c_str(), nullptr, 16)));
+            options.code16 = word == "--code16";
+            ++i;
+        } else if (word == "--show")
+            options.show = true;
         else {
-            std::fprintf(stderr, "usage: native_differential [--seed N] [--instructions N] [--stop-after N]\n"
-                                 "                           [--undefined-flags] [--show]\n");
+            std::fprintf(stderr,
+                         "usage: native_differential [--seed N] [--instructions N] [--stop-after N]\n"
+                         "                           [--undefined-flags] [--show] [--write-case FILE] [--story TEXT]\n"
+                         "                           [--code16 HEX | --code32 HEX]\n");
             return 2;
         }
     }
@@ -180,5 +223,5 @@ int main(int argc, char** argv) {
         return 0;
     }
     std::printf("host: %s\n", Native::processor().c_str());
-    return runner.run();
+    return options.code.empty() ? runner.run() : runner.run_code(options.code, options.code16);
 }

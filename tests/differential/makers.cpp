@@ -1,0 +1,131 @@
+#include "tests/differential/makers.h"
+#include "cpu/decoder/decoder.h"
+#include "cpu/flags.h"
+#include <algorithm>
+
+namespace r86::differential {
+
+namespace {
+
+/// Takes over the host's bytes in the image around `linear`.
+bool copy_around(Faulted& f, u32 linear, u32 before, u32 behind) {
+    bool changed = false;
+    for (u32 at = linear - before; at != linear + behind; ++at) {
+        const u32 offset = image_offset(at);
+        if (offset >= kImageSize || f.ours.memory[offset] == f.host.memory[offset]) continue;
+        f.ours.memory[offset] = f.host.memory[offset];
+        changed = true;
+    }
+    return changed;
+}
+
+u32 segment_base(u16 selector) {
+    return (selector & 4) && (selector >> 3) < kLocals ? kLocalDescriptors[selector >> 3].base : 0;
+}
+
+u32 stack_linear(const Faulted& f) {
+    const Registers& r = f.host.registers;
+    const bool small = (r.selector[SS] & 4) && !kLocalDescriptors[r.selector[SS] >> 3].big;
+    return segment_base(r.selector[SS]) + (small ? r.gpr[RSP] & 0xFFFF : r.gpr[RSP]);
+}
+
+u32 operand_linear(const Faulted& f) {
+    const Registers& r = f.host.registers;
+    const MemOperand& mem = f.insn.mem;
+    u32 offset = static_cast<u32>(mem.disp);
+    if (mem.base != kNoReg) offset += r.gpr[mem.base];
+    if (mem.index != kNoReg) offset += r.gpr[mem.index] << mem.scale;
+    if (f.insn.address_size == 2) offset &= 0xFFFF;
+    return segment_base(r.selector[mem.seg]) + offset;
+}
+
+const MakerDifference kDifferences[] = {
+    {"pushes before a fault",
+     "PUSHA, ENTER and CALL: what was pushed before the fault may be in memory; the instruction is restarted",
+     [](Faulted& f) {
+         const Mnemonic m = f.insn.mnemonic;
+         if (m != Mnemonic::pusha && m != Mnemonic::enter && m != Mnemonic::call && m != Mnemonic::call_far)
+             return false;
+         return copy_around(f, stack_linear(f), 160, 0);
+     }},
+    {"x87 images before a fault", "FNSAVE, FNSTENV, FXSAVE: the part before a page that faults may be in memory",
+     [](Faulted& f) {
+         const Mnemonic m = f.insn.mnemonic;
+         if (m != Mnemonic::fnsave && m != Mnemonic::fnstenv && m != Mnemonic::fxsave) return false;
+         return copy_around(f, operand_linear(f), 0, 512);
+     }},
+    {"flags of a repeated comparison that faults",
+     "SDM Vol. 2, REP: EFLAGS is restored to the state before CMPS or SCAS. The emulator leaves the flags of the last "
+     "iteration; neither instruction reads them",
+     [](Faulted& f) {
+         const Mnemonic m = f.insn.mnemonic;
+         if ((m != Mnemonic::cmps && m != Mnemonic::scas) || !(f.insn.rep() || f.insn.repne())) return false;
+         f.mask.flags |= kOF | kSF | kZF | kAF | kPF | kCF;
+         return true;
+     }},
+    {"x87 state after a fault of an MMX store",
+     "Intel processors go over to MMX (TOP = 0, all registers valid) before a store's address is checked",
+     [](Faulted& f) {
+         const Mnemonic m = f.insn.mnemonic;
+         if (m != Mnemonic::movq && m != Mnemonic::movd && m != Mnemonic::movntq && m != Mnemonic::maskmovq)
+             return false;
+         FloatState& fp = f.ours.registers.fp;
+         const u8 tag = f.host.registers.fp.tag;
+         if ((tag != 0xFF && tag != fp.tag) || (f.host.registers.fp.status & 0x3800) != 0) return false;
+         const unsigned top = (fp.status >> 11) & 7;
+         FloatState out = fp;
+         out.status = static_cast<u16>(fp.status & ~0x3800);
+         out.tag = tag;
+         for (unsigned i = 0; i < 8; ++i) out.st[(i + top) & 7] = fp.st[i];
+         fp = out;
+         return true;
+     }},
+    {"nested task in IA-32e mode",
+     "IRET with NT is #GP(0) under a 64-bit kernel (SDM Vol. 3, 7.7) and a task switch otherwise",
+     [](Faulted& f) {
+         if (f.insn.mnemonic != Mnemonic::iret || !(f.host.registers.eflags & kNT) || f.host.vector != 13) return false;
+         const std::vector<u8> memory = f.ours.memory;
+         f.ours = f.host;
+         f.ours.memory = memory;
+         return true;
+     }},
+    {"address of a masked store that faults",
+     "MASKMOVQ and MASKMOVDQU over a page border: which of the two pages is reported",
+     [](Faulted& f) {
+         const Mnemonic m = f.insn.mnemonic;
+         if ((m != Mnemonic::maskmovq && m != Mnemonic::maskmovdqu) || f.host.vector != 14) return false;
+         f.ours.fault_address = f.host.fault_address;
+         f.ours.error = f.host.error;
+         return true;
+     }},
+};
+
+} // namespace
+
+std::span<const MakerDifference> maker_differences() { return kDifferences; }
+
+std::string judge(const Program& program, const Layout& layout, const Outcome& host, const Outcome& ours,
+                  bool undefined_flags, std::vector<usize>* applied) {
+    if (host.ending == Ending::Timeout || ours.ending == Ending::Timeout) return "";
+    Mask mask;
+    if (!undefined_flags) mask = mask_at(follow_flags(program, layout), program, layout, host);
+    std::string text = compare(host, ours, mask);
+    if (text.empty() || host.ending != Ending::Fault || ours.ending != Ending::Fault) return text;
+    const usize piece = piece_at(program, layout, host.registers.eip);
+    if (piece >= program.pieces.size()) return text;
+    static const CpuModel model = find_cpu_model("max");
+    static const Decoder decoder(model);
+    std::array<u8, 15> bytes{};
+    std::copy_n(layout.code.begin() + layout.begin[piece],
+                std::min<usize>(15, layout.code.size() - layout.begin[piece]), bytes.begin());
+    Insn insn;
+    if (decoder.decode(bytes, program.code16 ? CodeSize::Bits16 : CodeSize::Bits32, insn) != DecodeResult::Ok)
+        return text;
+    Outcome adjusted = ours;
+    Faulted faulted{insn, host, adjusted, mask};
+    for (usize i = 0; i < std::size(kDifferences); ++i)
+        if (kDifferences[i].adjust(faulted) && applied) applied->push_back(i);
+    return compare(host, adjusted, mask);
+}
+
+} // namespace r86::differential
