@@ -65,18 +65,20 @@ Screen::Screen(const std::string& title, bool full_screen, int status_rows) {
 
 void Screen::set_title(const std::string& title) { SDL_SetWindowTitle(window_.get(), title.c_str()); }
 
-/// Without a window manager (a bare X server) nobody resizes the window when it becomes full screen: we do.
+/// Without a window manager (a bare X server) nobody resizes the window when it becomes full screen: we do. Such a
+/// window has no frame; one of a window manager that draws none is resized twice, which nobody sees.
 bool Screen::resizes_itself() const {
     const char* driver = SDL_GetCurrentVideoDriver();
+    int top = 0, left = 0, bottom = 0, right = 0;
     return driver && std::strcmp(driver, "x11") == 0 &&
-           SDL_GetWindowBordersSize(window_.get(), nullptr, nullptr, nullptr, nullptr) != 0;
+           (SDL_GetWindowBordersSize(window_.get(), &top, &left, &bottom, &right) != 0 ||
+            top + left + bottom + right == 0);
 }
 
 void Screen::set_full_screen(bool on) {
     if (on == full_screen_) return;
     SDL_Window* window = window_.get();
-    const bool by_hand = resizes_itself();
-    if (on && by_hand) {
+    if (on && resizes_itself()) {
         SDL_GetWindowPosition(window, &windowed_.x, &windowed_.y);
         SDL_GetWindowSize(window, &windowed_.width, &windowed_.height);
         SDL_Rect bounds{};
@@ -86,9 +88,10 @@ void Screen::set_full_screen(bool on) {
         }
     }
     if (SDL_SetWindowFullscreen(window, on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0) == 0) full_screen_ = on;
-    if (!full_screen_ && by_hand && windowed_.width > 0) {
+    if (!full_screen_ && windowed_.width > 0) {
         SDL_SetWindowSize(window, windowed_.width, windowed_.height);
         SDL_SetWindowPosition(window, windowed_.x, windowed_.y);
+        windowed_ = {};
     }
 }
 
