@@ -1,0 +1,1 @@
+"""Debian i386 on its own disk."""

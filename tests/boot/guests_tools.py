@@ -1,0 +1,74 @@
+"""Free-standing tools: memtest86+, iPXE, and SYSLINUX with the Hardware Detection Tool."""
+import re
+import subprocess
+
+
+def memtest_kernel(test):
+    """One whole pass over 16 MiB without an error; processor, memory size and caches are found."""
+    kernel = test.package("memtest86+") / "boot/memtest86+ia32.bin"
+    out = test.run(["--memory", "16M", "--kernel", kernel], '''
+wait-screen "Memtest86+" 30
+wait-screen /Pass:  [1-9]/ 1200
+screen
+''')
+    assert "Errors: 0" in out, out
+    assert re.search(r"L1 Cache: +8KB", out) and re.search(r"Memory +: +1[56]", out), out
+
+
+def memtest_iso(test):
+    image = test.package("memtest86+") / "usr/lib/memtest86+/memtest86+ia32.iso"
+    out = test.run(["--memory", "32M", "--cdrom", image], '''
+wait-screen "Test #" 120
+run-seconds 20
+screen
+''')
+    assert "Errors: 0" in out and "Pentium" in out, out
+
+
+def ipxe_kernel(test):
+    ipxe(test, ["--kernel", test.package("ipxe") / "boot/ipxe.lkrn"])
+
+
+def ipxe_iso(test):
+    ipxe(test, ["--cdrom", test.package("ipxe") / "usr/lib/ipxe/ipxe.iso"])
+
+
+def ipxe(test, medium):
+    out = test.run(["--memory", "64M", *medium], '''
+wait-screen "Ctrl-B" 60
+key ctrl-b
+wait-screen "iPXE>" 30
+type "show version\\n"
+wait-screen /version.*1\\.0\\.0/ 30
+type "cpuid --ext 29 && echo long mode || echo no long mode\\n"
+wait-screen "no long mode" 30
+screen
+''')
+    assert "Open Source Network Boot Firmware" in out, out
+
+
+def hdt(test):
+    """SYSLINUX starts from a floppy; HDT shows what the firmware and the chips say of the machine."""
+    modules = test.package("syslinux-common") / "usr/lib/syslinux/modules/bios"
+    floppy = test.scratch / "hdt.img"
+    floppy.write_bytes(bytes(1440 * 1024))
+    config = test.scratch / "syslinux.cfg"
+    config.write_text("DEFAULT hdt\nPROMPT 0\nLABEL hdt\n  COM32 hdt.c32\n  APPEND nomenu\n")
+    files = [modules / name for name in ("hdt.c32", "libcom32.c32", "libutil.c32", "libmenu.c32", "libgpl.c32")]
+    test.tool("mkfs.vfat", floppy)
+    test.tool("mcopy", "-i", floppy, *files, config, "::")
+    test.tool("syslinux", "--install", floppy)
+    asked = {
+        "show cpu": ["Intel(R) Pentium(R) 4"],
+        "show pci": ["82441FX", "82371"],
+        "show vesa": ["VESA"],
+        "show acpi": ["FADT", "MADT"],
+        "show dmi system": ["rewind86"],
+    }
+    script = 'wait-screen "hdt>" 120\n'
+    for command in asked:
+        script += f'type "clear\\n"\nrun-seconds 1\ntype "{command}\\n"\nrun-seconds 4\nscreen\n'
+    out = test.run(["--memory", "64M", floppy], script)
+    for command, texts in asked.items():
+        for text in texts:
+            assert text in out, f"{command}: {text} is missing in\n{out}"

@@ -1,0 +1,71 @@
+"""What every guest boot needs: running the program with a session script, guests from packages, clear skips."""
+import hashlib
+import pathlib
+import shutil
+import subprocess
+import sys
+
+SKIP = 77
+
+
+class Skip(Exception):
+    pass
+
+
+class Context:
+    def __init__(self, program, build, scratch):
+        self.program = program
+        self.build = pathlib.Path(build)
+        self.source = pathlib.Path(__file__).resolve().parents[2]
+        self.scratch = pathlib.Path(scratch)
+
+    def run(self, arguments, script="", expect=0, timeout=900):
+        """Runs the program headless; returns its standard output."""
+        script_file = self.scratch / "session.script"
+        script_file.write_text(script)
+        command = [self.program, "--headless", *map(str, arguments)]
+        if script:
+            command += ["--script", str(script_file)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
+                              errors="replace")
+        if done.returncode != expect:
+            sys.stderr.write(done.stdout[-6000:])
+            sys.stderr.write(done.stderr[-6000:])
+            raise AssertionError(f"exit status {done.returncode}, expected {expect}: {' '.join(command)}")
+        return done.stdout
+
+    def need(self, path, why):
+        path = pathlib.Path(path)
+        if not path.exists():
+            raise Skip(f"{path} is not there: {why}")
+        return path
+
+    def package(self, name):
+        """A Debian package unpacked under the build folder, fetched if need be."""
+        script = self.source / "tools/guest/fetch_packages.sh"
+        folder = self.build / "guests/packages" / name
+        if subprocess.run([script, self.build / "guests/apt", self.build / "guests/packages", name]).returncode:
+            raise Skip(f"the Debian package {name} cannot be fetched")
+        return folder
+
+    def installer(self, flavour):
+        return (self.package("debian-installer-12-netboot-i386") /
+                f"usr/lib/debian-installer/images/12/i386/{flavour}/debian-installer/i386")
+
+    def shared_guest(self, name):
+        return self.need(self.source.parent / "shared/guests" / name, "a guest image of the developers")
+
+    def tool(self, *command):
+        """Runs a tool of the host; the test is skipped where it is not installed."""
+        if not shutil.which(command[0]):
+            raise Skip(f"{command[0]} is not installed")
+        return subprocess.run([*map(str, command)], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    def copy(self, path):
+        target = self.scratch / pathlib.Path(path).name
+        shutil.copyfile(path, target)
+        return target
+
+
+def sha256(path):
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
