@@ -60,10 +60,13 @@ def hdt(test):
     test.tool("syslinux", "--install", floppy)
     asked = {
         "show cpu": ["Intel(R) Pentium(R) 4"],
-        "show pci": ["82441FX", "82371"],
+        "show pci": ["NB Devices   : 5"],
+        "set mode pci": [],
+        "show device 1": ["Vendor ID     : 8086", "Product ID    : 1237"],
         "show vesa": ["VESA"],
-        "show acpi": ["FADT", "MADT"],
-        "show dmi system": ["rewind86"],
+        "show acpi": ["DSDT v001 R86", "APIC v001 R86", "Local APIC at 0xfee00000"],
+        "set mode dmi": [],
+        "show system": ["rewind86"],
     }
     script = 'wait-screen "hdt>" 120\n'
     for command in asked:
