@@ -21,7 +21,7 @@ TESTS = {
     name: function
     for module in (guests_small, guests_installer, guests_tools, guests_debian)
     for name, function in inspect.getmembers(module, inspect.isfunction)
-    if function.__module__ == module.__name__ and list(inspect.signature(function).parameters) == ["test"]
+    if function.__module__ == module.__name__ and not name.startswith("_") and list(inspect.signature(function).parameters) == ["test"]
 }
 
 

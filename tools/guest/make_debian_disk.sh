@@ -2,7 +2,7 @@
 # Makes an installed Debian i386 on a hard disk image, with systemd, an ext4 root and an X11 desktop, from Debian packages.
 #   make_debian_disk.sh BUILD_DIR        writes BUILD_DIR/guests/debian.qcow2 (kept until this script changes)
 # Layout: SYSLINUX's MBR; partition 1 FAT with SYSLINUX, kernel and initrd; partition 2 ext4, the root. Log in as root, password
-# "root". Kernel lines by label at SYSLINUX's prompt: text (default, VGA console), serial, desktop.
+# "root"; `systemctl start desktop` starts X11. Kernel lines by label at SYSLINUX's prompt: text (default, VGA console), serial.
 # Needs mmdebstrap, fakeroot, e2fsprogs, dosfstools, mtools, syslinux, qemu-utils; nothing is installed into the host.
 set -euo pipefail
 
@@ -57,7 +57,6 @@ kernel_line() { # LABEL ARGUMENTS
     printf 'DEFAULT text\nPROMPT 1\nTIMEOUT 30\n'
     kernel_line text "quiet"
     kernel_line serial "console=tty0 console=ttyS0,115200"
-    kernel_line desktop "quiet systemd.wants=desktop.service"
 } >"$work/syslinux.cfg"
 
 # Sectors: 1 MiB of room, 127 MiB of FAT, then the root.
