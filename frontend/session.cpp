@@ -118,8 +118,7 @@ void Session::guest_stopped(Stop stop) {
         end({Cause::Guest, stop.code, "the guest ended through isa-debug-exit with " + std::to_string(stop.code)});
         break;
     case StopReason::TripleFault: end({Cause::TripleFault, kExitCrashed, "triple fault"}); break;
-    case StopReason::DeadHalt:
-    case StopReason::Reached: break;
+    default: break; // not an ending
     }
 }
 

@@ -29,6 +29,23 @@ u64 hash_picture(const Picture& picture) {
     return hash;
 }
 
+/// A row is as wide as the screen, so a TEXT may end in blanks, as prompts do. For a REGEX `$` stands behind the last
+/// visible character, or before the cursor.
+bool on_screen(const Pattern& pattern, const TextScreen& screen) {
+    const std::vector<std::string> rows = screen.lines();
+    for (usize y = 0; y < rows.size(); ++y) {
+        if (pattern.find_in(rows[y])) return true;
+        const auto padded = [&](usize columns) {
+            usize characters = 0;
+            for (const char c : rows[y]) characters += (static_cast<u8>(c) & 0xC0) != 0x80;
+            return rows[y] + std::string(columns > characters ? columns - characters : 0, ' ');
+        };
+        if (screen.cursor_row == y && pattern.find_in(padded(screen.cursor_column))) return true;
+        if (pattern.find_in(padded(screen.columns))) return true;
+    }
+    return false;
+}
+
 } // namespace
 
 /// Looks at once and then every `look_ns` of virtual time until the limit has passed. Throws WaitFailed or
@@ -60,8 +77,7 @@ void ScriptRunner::wait_screen(const Command& command) {
         const u64 generation = session_.machine().pc().vga.frame_generation();
         if (generation == seen) return false; // nothing was drawn since the last look
         seen = generation;
-        for (const std::string& row : machine.text_screen().lines())
-            if (pattern.find_in(row)) return true;
+        if (on_screen(pattern, machine.text_screen())) return true;
         return false;
     });
 }

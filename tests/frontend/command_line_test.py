@@ -288,6 +288,11 @@ class Script(Case):
         self.assertEqual(out[:3], ["ok", "ok", "ok"])
         self.assertEqual(out[4], 'A:\\>A"\\ \\q')
 
+    def test_blanks_behind_a_prompt(self):
+        self.run_script('wait-screen "screen £ "\nwait-screen /£$/\nwait-serial "hello serial"\n'
+                        'type "C:\\> "\nwait-screen "C:\\> " 5\nwait-screen /^C:.>$/ 5\nwait-screen /^C:.> $/ 5\n',
+                        self.guest("echo"))
+
     def test_run(self):
         out = self.talk(["position", "run-instructions 12345", "position", "run-seconds 0.5", "position"],
                         self.guest("spin"))
