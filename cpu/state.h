@@ -57,7 +57,7 @@ struct X87State {
     std::array<Float80, 8> st; ///< physical registers R0-R7; ST(i) is R[(TOP + i) & 7]
     u16 control = 0x0040;
     u16 status = 0;             ///< including TOP in bits 11-13
-    u16 tag = 0x5555;           ///< full two-bit tags, R0 in bits 0-1: 0 valid, 1 zero, 2 special, 3 empty
+    u16 tag = 0x5555;           ///< R0 in bits 0-1: 3 empty, 1 not; what else the tag word says: fpu::tag_word
     u16 opcode = 0;             ///< FOP, 11 bits
     u32 instruction_offset = 0; ///< FIP
     u16 instruction_selector = 0;

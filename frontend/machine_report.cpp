@@ -1,4 +1,5 @@
 #include "frontend/machine_report.h"
+#include "cpu/fpu/x87.h"
 #include "frontend/disassembler.h"
 #include <cstdio>
 
@@ -35,7 +36,7 @@ public:
 void add_x87(Lines& lines, const X87State& x87) {
     lines.add("fcw", x87.control, 4);
     lines.add("fsw", x87.status, 4);
-    lines.add("ftw", x87.tag, 4);
+    lines.add("ftw", fpu::tag_word(x87), 4);
     lines.add("fop", x87.opcode, 4);
     lines.add("fcs", x87.instruction_selector, 4);
     lines.add("fip", x87.instruction_offset, 8);

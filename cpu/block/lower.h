@@ -82,6 +82,7 @@ bool lower_shift(const Insn& insn, LowerContext& context);
 bool lower_stack(const Insn& insn, LowerContext& context);
 bool lower_branch(const Insn& insn, LowerContext& context);
 bool lower_sse(const Insn& insn, LowerContext& context);
+bool lower_x87(const Insn& insn, LowerContext& context);
 
 /// The exit of a block that just runs on into the next one.
 void emit_fall_through(LowerContext& context);

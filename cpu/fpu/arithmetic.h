@@ -27,7 +27,7 @@ inline bool mode_ok(const FpuContext& c) {
 inline bool exponent_ok(i32 exponent) { return static_cast<u32>(exponent - 1) < 0x7FFDu; }
 
 /// Rounds to nearest even; false if the exponent leaves the middle of the range (a carry included).
-inline bool finish(FpuContext& c, bool sign, i32 exponent, u64 hi, u64 lo, Float80& out) {
+[[gnu::always_inline]] inline bool finish(FpuContext& c, bool sign, i32 exponent, u64 hi, u64 lo, Float80& out) {
     if (!exponent_ok(exponent)) return false;
     bool up, inexact;
     if ((c.control & kModeMask) == kNearest64) {
@@ -50,10 +50,8 @@ inline bool finish(FpuContext& c, bool sign, i32 exponent, u64 hi, u64 lo, Float
     return true;
 }
 
-} // namespace fast
-
-/// FADD; with `negate_b` FSUB (a - b). A NaN keeps its sign.
-inline Float80 add(FpuContext& c, Float80 a, Float80 b, bool negate_b = false) {
+/// a + b, or a - b; false: nothing but the common case is known here.
+[[gnu::always_inline]] inline bool add(FpuContext& c, Float80 a, Float80 b, bool negate_b, Float80& out) {
     if (is_normal(a) && is_normal(b) && fast::mode_ok(c)) [[likely]] {
         bool sign_a = sign_of(a), sign_b = sign_of(b) != negate_b;
         i32 exp_a = exponent_of(a), exp_b = exponent_of(b);
@@ -72,7 +70,6 @@ inline Float80 add(FpuContext& c, Float80 a, Float80 b, bool negate_b = false) {
         } else if (distance < 128) {
             lo = low64(shift_right_sticky(sig_b, distance - 64));
         }
-        Float80 out;
         if (sign_a == sign_b) {
             u64 sum = sig_a + hi;
             if (sum < sig_a) {
@@ -80,29 +77,43 @@ inline Float80 add(FpuContext& c, Float80 a, Float80 b, bool negate_b = false) {
                 sum = (sum >> 1) | kIntegerBit;
                 ++exp_a;
             }
-            if (fast::finish(c, sign_a, exp_a, sum, lo, out)) return out;
+            return finish(c, sign_a, exp_a, sum, lo, out);
         } else {
             const u128 difference = make128(sig_a, 0) - make128(hi, lo);
             if (difference != 0) {
                 const unsigned shift = leading_zeros(difference);
                 const u128 normal = difference << shift;
-                if (fast::finish(c, sign_a, exp_a - static_cast<i32>(shift), high64(normal), low64(normal), out))
-                    return out;
+                return finish(c, sign_a, exp_a - static_cast<i32>(shift), high64(normal), low64(normal), out);
             }
         }
     }
+    return false;
+}
+
+/// a * b.
+[[gnu::always_inline]] inline bool multiply(FpuContext& c, Float80 a, Float80 b, Float80& out) {
+    if (!is_normal(a) || !is_normal(b) || !mode_ok(c)) return false;
+    const Unrounded u = multiply_significands(sign_of(a) != sign_of(b), exponent_of(a) + exponent_of(b) - kBias,
+                                              a.significand, b.significand);
+    return finish(c, u.sign, u.exponent, u.hi, u.lo, out);
+}
+
+} // namespace fast
+
+/// FADD; with `negate_b` FSUB (a - b). A NaN keeps its sign.
+inline Float80 add(FpuContext& c, Float80 a, Float80 b, bool negate_b = false) {
+    Float80 out;
+    if (fast::add(c, a, b, negate_b, out)) [[likely]]
+        return out;
     return slow::add(c, a, b, negate_b);
 }
 inline Float80 subtract(FpuContext& c, Float80 a, Float80 b) { return add(c, a, b, true); }
 
 /// FMUL.
 inline Float80 multiply(FpuContext& c, Float80 a, Float80 b) {
-    if (is_normal(a) && is_normal(b) && fast::mode_ok(c)) [[likely]] {
-        const Unrounded u = multiply_significands(sign_of(a) != sign_of(b), exponent_of(a) + exponent_of(b) - kBias,
-                                                  a.significand, b.significand);
-        Float80 out;
-        if (fast::finish(c, u.sign, u.exponent, u.hi, u.lo, out)) return out;
-    }
+    Float80 out;
+    if (fast::multiply(c, a, b, out)) [[likely]]
+        return out;
     return slow::multiply(c, a, b);
 }
 

@@ -147,7 +147,7 @@ Fault ffree(Cpu& cpu, const Insn& insn) {
     note_instruction(cpu, insn);
     X87State& x = cpu.s.x87;
     clear_c1(x);
-    set_tag(x, physical(x, insn.modrm & 7), 3);
+    set_empty(x, physical(x, insn.modrm & 7));
     return fault;
 }
 
@@ -158,7 +158,7 @@ Fault ffreep(Cpu& cpu, const Insn& insn) {
     note_instruction(cpu, insn);
     X87State& x = cpu.s.x87;
     clear_c1(x);
-    set_tag(x, physical(x, insn.modrm & 7), 3);
+    set_empty(x, physical(x, insn.modrm & 7));
     pop_st(x);
     return fault;
 }

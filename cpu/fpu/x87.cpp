@@ -6,24 +6,27 @@ namespace r86::fpu {
 u16 tag_word(const X87State& x) {
     u16 word = 0;
     for (unsigned reg = 0; reg < 8; ++reg) {
-        const bool is_empty = ((x.tag >> (2 * reg)) & 3) == 3;
-        word = static_cast<u16>(word | (is_empty ? 3 : tag_of(x.st[reg])) << (2 * reg));
+        word = static_cast<u16>(word | (empty_register(x, reg) ? 3 : tag_of(x.st[reg])) << (2 * reg));
     }
     return word;
 }
 
 void set_tag_word(X87State& x, u16 word) {
-    for (unsigned reg = 0; reg < 8; ++reg) set_tag(x, reg, ((word >> (2 * reg)) & 3) == 3 ? 3 : tag_of(x.st[reg]));
+    x.tag = 0x5555;
+    for (unsigned reg = 0; reg < 8; ++reg)
+        if (((word >> (2 * reg)) & 3) == 3) set_empty(x, reg);
 }
 
 u8 abridged_tag(const X87State& x) {
     unsigned tag = 0;
-    for (unsigned reg = 0; reg < 8; ++reg) tag |= (((x.tag >> (2 * reg)) & 3) != 3 ? 1u : 0u) << reg;
+    for (unsigned reg = 0; reg < 8; ++reg) tag |= (empty_register(x, reg) ? 0u : 1u) << reg;
     return static_cast<u8>(tag);
 }
 
 void set_abridged_tag(X87State& x, u8 tag) {
-    for (unsigned reg = 0; reg < 8; ++reg) set_tag(x, reg, (tag >> reg) & 1 ? tag_of(x.st[reg]) : 3);
+    x.tag = 0x5555;
+    for (unsigned reg = 0; reg < 8; ++reg)
+        if (!((tag >> reg) & 1)) set_empty(x, reg);
 }
 
 void initialize(X87State& x) {

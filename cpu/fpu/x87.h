@@ -15,18 +15,19 @@ inline void set_top(X87State& x, unsigned value) {
     x.status = static_cast<u16>((x.status & ~kTopMask) | (value & 7) << 11);
 }
 inline unsigned physical(const X87State& x, unsigned i) { return (top(x) + i) & 7; }
-inline bool empty(const X87State& x, unsigned i) { return ((x.tag >> (2 * physical(x, i))) & 3) == 3; }
+/// Bit 1 of a register's tag is all that is kept; see tag_word.
+inline bool empty_register(const X87State& x, unsigned reg) { return (x.tag >> (2 * reg + 1)) & 1; }
+inline bool empty(const X87State& x, unsigned i) { return empty_register(x, physical(x, i)); }
 inline Float80& st(X87State& x, unsigned i) { return x.st[physical(x, i)]; }
-inline void set_tag(X87State& x, unsigned reg, u16 tag) {
-    x.tag = static_cast<u16>((x.tag & ~(3u << (2 * reg))) | tag << (2 * reg));
-}
+inline void set_empty(X87State& x, unsigned reg) { x.tag = static_cast<u16>(x.tag | 2u << (2 * reg)); }
+inline void set_full(X87State& x, unsigned reg) { x.tag = static_cast<u16>(x.tag & ~(2u << (2 * reg))); }
 inline void set_st(X87State& x, unsigned i, Float80 value) {
     const unsigned reg = physical(x, i);
     x.st[reg] = value;
-    set_tag(x, reg, tag_of(value));
+    set_full(x, reg);
 }
 inline void pop_st(X87State& x) {
-    set_tag(x, top(x), 3);
+    set_empty(x, top(x));
     set_top(x, top(x) + 1);
 }
 inline void push_st(X87State& x, Float80 value) {

@@ -151,7 +151,7 @@ struct XmmMemory {
 }
 [[gnu::always_inline]] inline void enter_mmx_hot(Cpu& cpu) {
     cpu.s.x87.status &= static_cast<u16>(~fpu::kTopMask);
-    cpu.s.x87.tag = 0;
+    cpu.s.x87.tag = 0x5555;
 }
 [[gnu::always_inline]] inline void set_mm_hot(Cpu& cpu, unsigned reg, HostVector value) {
     Float80& to = cpu.s.x87.st.data()[reg];

@@ -51,7 +51,7 @@ inline bool begin_mmx_and_sse(Cpu& cpu, Fault& fault) {
 /// Every MMX instruction but EMMS: TOP is 0 and all registers are valid (SDM Vol. 3, table 12-2).
 inline void enter_mmx(CpuState& s) {
     fpu::set_top(s.x87, 0);
-    s.x87.tag = 0;
+    s.x87.tag = 0x5555;
 }
 
 // ---- memory
