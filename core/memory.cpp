@@ -184,6 +184,7 @@ void PhysicalMemory::write_in_page(PhysAddr address, unsigned size, u64 value) {
             return;
         }
         if (page.write_region) {
+            if ((page.watch & kWatchDebug) && observer_) observer_->before_write(address, size);
             const Region& region = regions_[page.write_region];
             region.handler->write(address.value - region.base + region.handler_base, size, value);
             return;

@@ -31,6 +31,12 @@ Session::Session(MachineConfig config, SessionOptions options, Results& results,
         machine_.pc().vga.on_frame([this] { publish_frame(); });
         machine_.pc().vga.want_frames(true);
     }
+    if (options_.rewind_bytes) {
+        TimelineSettings settings;
+        settings.budget = options_.rewind_bytes;
+        timeline_.emplace(machine_, settings);
+        timeline_->on_progress([](double) { return signal_received() == 0; });
+    }
     update_status();
 }
 
@@ -102,7 +108,7 @@ void Session::run_slice(Tick limit, DeadHalt dead_halt) {
         dead_since_ns_.reset();
     }
     if (stop.reason != StopReason::Reached) guest_stopped(stop);
-    if (options_.auto_mips) {
+    if (options_.auto_mips && (!timeline_ || timeline_->live())) { // the past has its own changes
         ratio_.add_slice(machine_.retired() - retired,
                          static_cast<u64>(std::chrono::nanoseconds(Pacer::Clock::now() - started).count()));
         if (const u32 mips = ratio_.advise(machine_.mips())) apply(input::Ratio{mips});
@@ -273,6 +279,8 @@ void Session::change_medium(std::string drive, std::string path) {
 }
 
 bool Session::flush_media() {
+    // The files belong to the live end of the history, wherever somebody looks.
+    if (timeline_ && !timeline_->live()) timeline_->go_live();
     bool fine = true;
     const auto flush = [&fine](BlockImage* image) {
         if (image && !image->read_only()) fine &= image->flush();

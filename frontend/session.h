@@ -13,6 +13,7 @@
 #include "frontend/results.h"
 #include "frontend/typist.h"
 #include "machine/machine.h"
+#include "machine/timeline.h"
 #include <array>
 #include <atomic>
 #include <condition_variable>
@@ -30,6 +31,7 @@ struct SessionOptions {
     bool snapshot = false;    ///< media that are inserted later are not written either
     std::optional<Tick> until;
     std::vector<Tick> digest_at;
+    u64 rewind_bytes = 0; ///< memory of the flight recorder; 0: none
 };
 
 /// Whether a halt that nothing can end is the end of the session.
@@ -46,6 +48,8 @@ public:
 
     // ---- emulation thread ---------------------------------------------------------------------------------------
     Machine& machine() { return machine_; }
+    /// nullptr: the session keeps no history.
+    Timeline* timeline() { return timeline_ ? &*timeline_ : nullptr; }
     SerialLine* serial(unsigned port) { return serial_[port]; }
     Results& results() { return results_; }
     /// Runs to exactly `target`; false if the session ended before. Everything that is due on the way happens.
@@ -114,6 +118,7 @@ private:
     SessionOptions options_;
     std::array<SerialLine*, 2> serial_;
     Machine machine_;
+    std::optional<Timeline> timeline_;
     Pacer pacer_;
     RatioFinder ratio_;
     Typist typist_;

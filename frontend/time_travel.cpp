@@ -1,19 +1,216 @@
 #include "frontend/time_travel.h"
 #include "core/error.h"
+#include "frontend/cli/options.h"
+#include "frontend/disassembler.h"
+#include "machine/page_walk.h"
+#include "machine/probe.h"
 
 namespace r86 {
 
 namespace {
-[[noreturn]] void not_available(std::string_view what) { throw UserError(std::string(what) + " is not available yet"); }
+
+constexpr u64 kDefaultRewind = u64{512} << 20;
+constexpr u64 kLeastRewind = u64{1} << 20;
+constexpr u64 kLongestRange = u64{16} << 20;
+constexpr unsigned kMostMapSearches = 64;
+
+/// The instruction at CS:EIP as text; empty where none can be read.
+std::string instruction_here(Machine& machine) {
+    const Cpu& cpu = machine.cpu();
+    const u64 linear = (cpu.s.seg[CS].base + cpu.s.rip) & 0xFFFFFFFF;
+    std::vector<u8> bytes;
+    for (usize length = 15; length && !machine.read_linear(linear, length, bytes); --length) {
+    }
+    return disassemble(bytes, cpu.s.rip, cpu.code32()).text;
+}
+
+class Words {
+public:
+    Words(Session& session, Timeline& timeline) : session_(session), timeline_(timeline), machine_(session.machine()) {}
+
+    std::vector<std::string> answer(const Command& command) {
+        const auto& arguments = command.arguments;
+        const auto number = [&](usize n, u64 otherwise) { return command.has(n) ? arguments[n].integer : otherwise; };
+        switch (command.id) {
+        case CommandId::Seek: return seek(number(0, 0));
+        case CommandId::ReverseStep: return reverse_step(number(0, 1));
+        case CommandId::ReverseUntil: return reverse_until(arguments[0].text, arguments[1], number(2, 1));
+        case CommandId::Branch: return branch(command);
+        case CommandId::Timeline: return describe();
+        case CommandId::LastWrite: return look(find_before({.ranges = ranges(arguments[0], number(1, 1), false)}));
+        case CommandId::LastOut: return last_out(number(0, 0));
+        case CommandId::LastMap: return last_map(arguments[0]);
+        case CommandId::Exception: return exception(arguments[0].text, number(1, 0));
+        case CommandId::Change: return change(arguments[0].text, arguments[1].text);
+        case CommandId::FirstText: return look(timeline_.first_text(arguments[0].text));
+        default: throw UserError(std::string(command_info(command.id).name) + " is not available yet");
+        }
+    }
+
+private:
+    std::string here(const std::string& detail) const { return "at " + timeline_.position() + " " + detail; }
+    static std::vector<std::string> none() { return {"none"}; }
+
+    std::vector<std::string> seek(u64 tick) {
+        const Tick head = timeline_.head();
+        if (tick > head) { // the future has yet to happen
+            timeline_.go_live();
+            if (!session_.run_to(tick))
+                throw UserError("seek: the session ended at tick " + std::to_string(machine_.now()));
+        } else if (!timeline_.seek(tick)) {
+            throw UserError("seek: stopped at tick " + std::to_string(machine_.now()) + " of " + std::to_string(tick));
+        }
+        return {here(instruction_here(machine_))};
+    }
+
+    std::vector<std::string> reverse_step(u64 ticks) {
+        if (!timeline_.reverse_step(ticks)) return none();
+        return {here(instruction_here(machine_))};
+    }
+
+    /// Pieces of a range of addresses by physical page.
+    std::vector<Probe::Range> ranges(const Argument& address, u64 length, bool read) const {
+        if (length == 0 || length > kLongestRange) throw UserError("a length from 1 byte to 16 MiB, please");
+        if (address.text[0] == 'p') return {{address.integer, length, read, !read}};
+        std::vector<Probe::Range> all;
+        for (u64 done = 0; done < length;) {
+            const u64 linear = (address.integer + done) & 0xFFFFFFFF;
+            const u64 piece = std::min(length - done, kPageSize - (linear & kPageMask));
+            PhysAddr physical;
+            if (!machine_.cpu().translate_for_debugger({linear}, physical))
+                throw UserError("no page is mapped at that linear address now");
+            all.push_back({physical.value, piece, read, !read});
+            done += piece;
+        }
+        return all;
+    }
+
+    std::optional<Moment> find_before(Probe::What what) {
+        Probe probe(machine_, std::move(what));
+        return timeline_.find_before(probe);
+    }
+
+    std::optional<Moment> find(const std::string& direction, Probe::What what) {
+        Probe probe(machine_, std::move(what));
+        if (direction == "prev") return timeline_.find_before(probe);
+        if (direction == "next") return timeline_.find_after(probe);
+        throw UserError("prev or next, not '" + direction + "'");
+    }
+
+    /// Goes there and tells.
+    std::vector<std::string> go(const std::optional<Moment>& moment) {
+        if (!moment) return none();
+        timeline_.seek(moment->tick);
+        return {here(moment->detail + "  " + instruction_here(machine_))};
+    }
+
+    /// Tells, and stays where we are.
+    std::vector<std::string> look(const std::optional<Moment>& moment) {
+        const Tick before = machine_.now();
+        auto lines = go(moment);
+        timeline_.seek(before);
+        return lines;
+    }
+
+    std::vector<std::string> reverse_until(const std::string& what, const Argument& address, u64 length) {
+        if (what != "write" && what != "read") throw UserError("reverse-until: write or read, not '" + what + "'");
+        return go(find_before({.ranges = ranges(address, length, what == "read")}));
+    }
+
+    std::vector<std::string> branch(const Command& command) {
+        if (command.has(0)) {
+            const u64 number = command.arguments[0].integer;
+            if (number >= timeline_.branches().size())
+                throw UserError("branch: there is no branch " + std::to_string(number) + "; see timeline");
+            timeline_.switch_branch(static_cast<u32>(number));
+        } else {
+            timeline_.branch_here();
+        }
+        return {here("branch " + std::to_string(timeline_.current_branch()))};
+    }
+
+    std::vector<std::string> describe() {
+        auto lines = timeline_.describe();
+        lines.push_back(here(timeline_.live() ? "live" : "in the past"));
+        return lines;
+    }
+
+    std::vector<std::string> last_out(u64 port) {
+        if (port > 0xFFFF) throw UserError("last-out: a port is a number up to 0xFFFF");
+        return look(find_before({.ports_written = {static_cast<u16>(port)}}));
+    }
+
+    /// The last write to the entries that translate the address now after which it was mapped as it is.
+    std::vector<std::string> last_map(const Argument& address) {
+        if (address.text[0] == 'p') throw UserError("last-map: a linear address, please");
+        const Tick start = machine_.now();
+        const LinearAddr linear{address.integer};
+        PhysAddr mapped;
+        if (!machine_.cpu().translate_for_debugger(linear, mapped)) return none();
+        const std::vector<PageEntry> entries = page_entries(machine_, address.integer);
+        std::optional<Moment> found;
+        for (unsigned n = 0; n < kMostMapSearches; ++n) {
+            Probe::What what;
+            for (const PageEntry& entry : entries) what.ranges.push_back({entry.physical, entry.bytes, false, true});
+            found = what.ranges.empty() ? std::nullopt : find_before(std::move(what));
+            if (!found) break;
+            timeline_.seek(found->tick);
+            PhysAddr before;
+            if (!machine_.cpu().translate_for_debugger(linear, before) || before.value != mapped.value) break;
+        }
+        if (found) found->detail = "map " + std::to_string(entries.size()) + " levels, " + found->detail;
+        timeline_.seek(start);
+        return look(found);
+    }
+
+    std::vector<std::string> exception(const std::string& direction, u64 vector) {
+        if (vector > 255) throw UserError("exception: a vector is a number up to 255");
+        Probe::What what;
+        what.vectors.set(static_cast<usize>(vector));
+        return go(find(direction, std::move(what)));
+    }
+
+    std::vector<std::string> change(const std::string& direction, const std::string& of) {
+        Probe::What what;
+        what.cr3 = of == "cr3";
+        what.cpl = of == "cpl";
+        what.mode = of == "mode";
+        if (!what.cr3 && !what.cpl && !what.mode) throw UserError("change: cr3, cpl or mode, not '" + of + "'");
+        return go(find(direction, std::move(what)));
+    }
+
+    Session& session_;
+    Timeline& timeline_;
+    Machine& machine_;
+};
+
 } // namespace
 
 void check_time_travel(const TimeTravelOptions& options) {
-    if (!options.record.empty()) not_available("--record");
-    if (!options.gdb.empty()) not_available("--gdb");
+    static_cast<void>(rewind_bytes(options));
+    if (!options.record.empty()) throw UserError("--record is not available yet");
+    if (!options.gdb.empty()) throw UserError("--gdb is not available yet");
 }
 
-int replay_command(int, char**) { not_available("rewind86 replay"); }
+u64 rewind_bytes(const TimeTravelOptions& options) {
+    if (options.rewind.empty()) return kDefaultRewind;
+    if (options.rewind == "off") return 0;
+    const u64 bytes = parse_size(options.rewind);
+    if (bytes < kLeastRewind) throw UserError("--rewind: at least 1M, or off");
+    return bytes;
+}
 
-void time_travel_command(Session&, const Command& command) { not_available(command_info(command.id).name); }
+int replay_command(int, char**) { throw UserError("rewind86 replay is not available yet"); }
+
+std::vector<std::string> time_travel_answer(Session& session, const Command& command) {
+    if (!session.timeline())
+        throw UserError(std::string(command_info(command.id).name) + " needs a history; start without --rewind off");
+    return Words(session, *session.timeline()).answer(command);
+}
+
+void time_travel_command(Session& session, const Command& command) {
+    for (const std::string& line : time_travel_answer(session, command)) session.results().line(line);
+    session.standing_still();
+}
 
 } // namespace r86

@@ -1,6 +1,5 @@
 #pragma once
-/// The door to time travel: recordings, replay, going backwards, the GDB server.
-/// NOT IMPLEMENTED: all of it; every entry says 'not available yet'.
+/// Time travel as scripts, the GDB server's `monitor` and the command line use it: the words of going and asking.
 #include "frontend/script/command_line.h"
 #include "frontend/session.h"
 
@@ -8,16 +7,20 @@ namespace r86 {
 
 /// Options of the command line that belong here.
 struct TimeTravelOptions {
-    std::string rewind; ///< --rewind SIZE|off: accepted, without effect yet
+    std::string rewind; ///< --rewind SIZE|off; empty: the default
     std::string record; ///< --record FILE
     std::string gdb;    ///< --gdb PORT
 };
 
-/// Called before anything is opened. Throws UserError for what is not available.
+/// Called before anything is opened. Throws UserError for what cannot be.
 void check_time_travel(const TimeTravelOptions& options);
+/// Memory for the flight recorder; 0: none.
+u64 rewind_bytes(const TimeTravelOptions& options);
 /// `rewind86 replay ...`: the program's exit status.
 int replay_command(int argc, char** argv);
-/// seek, reverse-step, last-write ... of a script. Throws UserError.
+/// seek, reverse-step, last-write ...: the lines of the answer. Throws UserError.
+std::vector<std::string> time_travel_answer(Session& session, const Command& command);
+/// The same for a script.
 void time_travel_command(Session& session, const Command& command);
 
 } // namespace r86

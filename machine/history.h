@@ -17,6 +17,8 @@ public:
     virtual void input(const HostInput& input) = 0;
     /// The media that the machine knows may be others now.
     virtual void media_changed() = 0;
+    /// Another state was loaded, whatever was known of this one.
+    virtual void state_replaced() = 0;
     /// The sums of Machine::memory_hash() and media_hash(), as far as they need no new hashing.
     virtual RamHash memory_hash() = 0;
     virtual RamHash media_hash() = 0;

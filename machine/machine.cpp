@@ -295,6 +295,7 @@ void Machine::load(std::span<const u8> saved) {
     visitor.end();
     attach_media();
     pc_.loaded();
+    if (history_) history_->state_replaced();
 }
 
 std::vector<u8> Machine::read_physical(u64 address, usize length) {

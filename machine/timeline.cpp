@@ -15,15 +15,25 @@ constexpr Tick kCloseDistances[] = {Tick{1} << 22, Tick{1} << 19, Tick{1} << 16}
 
 } // namespace
 
-Timeline::Timeline(Machine& machine, TimelineSettings settings)
-    : machine_(machine), settings_(settings), checkpoints_(machine) {
-    Branch first;
-    first.begins = first.end = machine.now();
-    first.tip = checkpoints_.root();
-    branches_.push_back(std::move(first));
-    due_ = machine.now() + settings_.spacing;
-    find_next();
+Timeline::Timeline(Machine& machine, TimelineSettings settings) : machine_(machine), settings_(settings) {
+    begin_anew();
     machine_.set_history(this);
+}
+
+void Timeline::begin_anew() {
+    checkpoints_.reset(); // lets go of the memory before another one takes hold
+    checkpoints_.emplace(machine_);
+    branches_.clear();
+    current_ = 0;
+    cursor_ = 0;
+    live_ = true;
+    new_inputs_ = false;
+    Branch first;
+    first.begins = first.end = machine_.now();
+    first.tip = checkpoints_->root();
+    branches_.push_back(std::move(first));
+    due_ = machine_.now() + settings_.spacing;
+    find_next();
 }
 
 Timeline::~Timeline() {
@@ -53,9 +63,9 @@ std::vector<std::string> Timeline::describe() const {
              wide(one.begins), wide(i == current_ ? head() : one.end), one.parent, one.inputs.size());
     }
     usize temporary = 0;
-    for (const auto& one : checkpoints_.all()) temporary += one->temporary;
-    line("%zu checkpoints (%zu of them close to where was looked), %llu MiB of %llu MiB", checkpoints_.count(),
-         temporary, wide(const_cast<Checkpoints&>(checkpoints_).bytes() >> 20), wide(settings_.budget >> 20));
+    for (const auto& one : checkpoints_->all()) temporary += one->temporary;
+    line("%zu checkpoints (%zu of them close to where was looked), %llu MiB of %llu MiB", checkpoints_->count(),
+         temporary, wide(checkpoints_->bytes() >> 20), wide(settings_.budget >> 20));
     line("at %llu of %llu to %llu%s", wide(now()), wide(begin()), wide(head()), live_ ? ", live" : "");
     return lines;
 }
@@ -64,7 +74,7 @@ std::vector<std::string> Timeline::describe() const {
 // ------------------------------------------------------------------------------------
 
 Checkpoint* Timeline::following() const {
-    Checkpoint* base = checkpoints_.base();
+    Checkpoint* base = checkpoints_->base();
     for (Checkpoint* at = branch().tip; at && at != base; at = at->parent)
         if (at->parent == base) return at;
     return nullptr;
@@ -94,7 +104,7 @@ void Timeline::apply_logged() {
 void Timeline::boundary() {
     const Tick now = machine_.now();
     if (live_) {
-        const u64 done = machine_.retired() - checkpoints_.base()->work;
+        const u64 done = machine_.retired() - checkpoints_->base()->work;
         if (done + settings_.spacing / 8 < settings_.spacing)
             due_ = now + (settings_.spacing - done);
         else {
@@ -107,15 +117,15 @@ void Timeline::boundary() {
     Checkpoint* ahead = following();
     const auto arrives = [&] { return ahead && ahead->tick <= now && ahead->inputs <= cursor_; };
     if (arrives()) {
-        checkpoints_.arrive(ahead);
+        checkpoints_->arrive(ahead);
         if (settings_.verify) verify_arrival();
         ahead = following();
     }
     apply_logged();
-    if (arrives()) checkpoints_.arrive(ahead); // one that was taken after the inputs of its tick
+    if (arrives()) checkpoints_->arrive(ahead); // one that was taken after the inputs of its tick
     if (now >= branch().end && cursor_ == branch().inputs.size()) {
         live_ = true;
-        due_ = std::max(now + 1, checkpoints_.base()->tick + settings_.spacing);
+        due_ = std::max(now + 1, checkpoints_->base()->tick + settings_.spacing);
     }
     find_next();
 }
@@ -134,7 +144,7 @@ void Timeline::input(const HostInput& input) {
 
 void Timeline::take(bool temporary) {
     Checkpoint* next = live_ ? nullptr : following();
-    Checkpoint* fresh = checkpoints_.take(next, cursor_, temporary);
+    Checkpoint* fresh = checkpoints_->take(next, cursor_, temporary);
     if (!next) branches_[current_].tip = fresh;
     if (live_) {
         new_inputs_ = false;
@@ -151,17 +161,17 @@ void Timeline::checkpoint_now() {
 void Timeline::remove(Checkpoint* checkpoint) {
     for (Branch& one : branches_)
         if (one.tip == checkpoint) one.tip = checkpoint->parent;
-    checkpoints_.remove(checkpoint);
+    checkpoints_->remove(checkpoint);
 }
 
 /// Drops checkpoints while there are too many: first close ones of old searches, then the one whose loss makes the
 /// smallest gap in proportion to its age, so that the spacing grows with age.
 void Timeline::thin() {
-    const auto removable = [this](const Checkpoint& one) { return one.parent && &one != checkpoints_.base(); };
+    const auto removable = [this](const Checkpoint& one) { return one.parent && &one != checkpoints_->base(); };
     for (;;) {
         Checkpoint* oldest = nullptr;
         usize temporary = 0;
-        for (const auto& one : checkpoints_.all()) {
+        for (const auto& one : checkpoints_->all()) {
             if (!one->temporary) continue;
             ++temporary;
             if (removable(*one) && (!oldest || one->age < oldest->age)) oldest = one.get();
@@ -170,10 +180,10 @@ void Timeline::thin() {
         remove(oldest);
     }
     const u64 head = machine_.retired();
-    while (checkpoints_.bytes() > settings_.budget || checkpoints_.count() > kMostCheckpoints) {
+    while (checkpoints_->bytes() > settings_.budget || checkpoints_->count() > kMostCheckpoints) {
         Checkpoint* best = nullptr;
         double best_score = 0;
-        for (const auto& one : checkpoints_.all()) {
+        for (const auto& one : checkpoints_->all()) {
             if (!removable(*one)) continue;
             u64 after = one->work;
             for (const Checkpoint* child : one->children) after = std::max(after, child->work);
@@ -188,11 +198,11 @@ void Timeline::thin() {
         if (!best) break;
         remove(best);
     }
-    checkpoints_.store().pack_down_to(settings_.budget / 4);
+    checkpoints_->store().pack_down_to(settings_.budget / 4);
 }
 
 void Timeline::verify_arrival() {
-    const auto recorded = fields_of(checkpoints_.store().read(*checkpoints_.base()->chips));
+    const auto recorded = fields_of(checkpoints_->store().read(*checkpoints_->base()->chips));
     const auto replayed = fields_of(machine_.save_chips());
     for (const std::string& difference : differences(recorded, replayed))
         divergences_.push_back(std::to_string(machine_.now()) + " " + difference);
@@ -208,20 +218,20 @@ Checkpoint* Timeline::nearest(Tick tick) const {
     const auto before = static_cast<usize>(later - inputs.begin());
     for (Checkpoint* at = branch().tip; at; at = at->parent)
         if (at->tick <= tick && (at->inputs <= before || tick >= branch().end)) return at;
-    return checkpoints_.root();
+    return checkpoints_->root();
 }
 
 void Timeline::leave_head() {
     if (!live_) return;
     Branch& here = branches_[current_];
     here.end = machine_.now();
-    if (checkpoints_.base()->tick != machine_.now() || new_inputs_ || checkpoints_.dirty_pages()) take(false);
+    if (checkpoints_->base()->tick != machine_.now() || new_inputs_ || checkpoints_->dirty_pages()) take(false);
     live_ = false;
     find_next();
 }
 
 void Timeline::restore(Checkpoint* checkpoint) {
-    checkpoints_.go_to(checkpoint);
+    checkpoints_->go_to(checkpoint);
     cursor_ = checkpoint->inputs;
     live_ = false;
     find_next();
@@ -258,7 +268,7 @@ bool Timeline::replay(Tick tick, bool close_checkpoints) {
                     stop = std::min(stop, place);
                     break;
                 }
-                if (place == machine_.now() && checkpoints_.base()->tick + distance / 2 < place && !live_) take(true);
+                if (place == machine_.now() && checkpoints_->base()->tick + distance / 2 < place && !live_) take(true);
             }
             find_next();
         }
@@ -324,12 +334,12 @@ void Timeline::branch_here() {
     fresh.parent = current_;
     fresh.begins = fresh.end = machine_.now();
     fresh.inputs.assign(branch().inputs.begin(), branch().inputs.begin() + static_cast<std::ptrdiff_t>(cursor_));
-    fresh.tip = checkpoints_.base();
+    fresh.tip = checkpoints_->base();
     current_ = static_cast<u32>(branches_.size());
     branches_.push_back(std::move(fresh));
     live_ = true;
     new_inputs_ = true;
-    due_ = std::max(machine_.now() + 1, checkpoints_.base()->tick + settings_.spacing);
+    due_ = std::max(machine_.now() + 1, checkpoints_->base()->tick + settings_.spacing);
     find_next();
     if (listener_.cut) listener_.cut(machine_.now());
 }

@@ -51,14 +51,14 @@ public:
     // ---- where we are ---------------------------------------------------------------------------------------------
     Machine& machine() { return machine_; }
     Tick now() const { return machine_.now(); }
-    Tick begin() const { return checkpoints_.root()->tick; }
+    Tick begin() const { return checkpoints_->root()->tick; }
     /// Where the current branch ends: `now` while the session runs live.
     Tick head() const { return live_ ? machine_.now() : branch().end; }
     bool live() const { return live_; }
     const std::vector<Branch>& branches() const { return branches_; }
     u32 current_branch() const { return current_; }
     const Branch& branch() const { return branches_[current_]; }
-    Checkpoints& checkpoints() { return checkpoints_; }
+    Checkpoints& checkpoints() { return *checkpoints_; }
     /// "N CS:EIP", as the session's answers begin.
     std::string position() const;
     /// `timeline`: branches and checkpoints, a line each.
@@ -99,6 +99,7 @@ public:
         std::function<void(Tick, const HostInput&)> input;
         std::function<void(Tick)> cut;
         std::function<void()> checkpoint; ///< the live session has just passed one
+        std::function<void()> replaced;   ///< a state was loaded: this is another history
     };
     void set_listener(Listener listener) { listener_ = std::move(listener); }
     /// Filled while verifying: what differed, if anything did.
@@ -109,12 +110,18 @@ public:
     Tick next() const override { return next_; }
     void boundary() override;
     void input(const HostInput& input) override;
-    void media_changed() override { checkpoints_.watch_media(); }
-    RamHash memory_hash() override { return checkpoints_.memory_hash(); }
-    RamHash media_hash() override { return checkpoints_.media_hash(); }
+    /// Another state was loaded: history begins there.
+    void state_replaced() override {
+        begin_anew();
+        if (listener_.replaced) listener_.replaced();
+    }
+    void media_changed() override { checkpoints_->watch_media(); }
+    RamHash memory_hash() override { return checkpoints_->memory_hash(); }
+    RamHash media_hash() override { return checkpoints_->media_hash(); }
 
 private:
     friend class Search;
+    void begin_anew();
     void find_next();
     void apply_logged();
     Checkpoint* following() const;
@@ -132,7 +139,7 @@ private:
 
     Machine& machine_;
     TimelineSettings settings_;
-    Checkpoints checkpoints_;
+    std::optional<Checkpoints> checkpoints_;
     std::vector<Branch> branches_;
     u32 current_ = 0;
     usize cursor_ = 0; // the next input of the branch

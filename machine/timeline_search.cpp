@@ -7,11 +7,18 @@ namespace r86 {
 
 namespace {
 
+/// A write to the legacy window changes video memory, where it is plain memory at all.
+bool in_video_window(const Probe::Range& range) {
+    return range.physical < 0xC0000 && range.physical + range.length > 0xA0000;
+}
+
 bool may_match(const Probe& probe, const Checkpoints& checkpoints, const Checkpoint* end_of_interval) {
     if (!probe.only_writes()) return true;
     const auto& ranges = probe.what().ranges;
     return std::any_of(ranges.begin(), ranges.end(), [&](const Probe::Range& range) {
-        return !end_of_interval || checkpoints.may_have_changed(*end_of_interval, range.physical, range.length);
+        if (!end_of_interval || checkpoints.may_have_changed(*end_of_interval, range.physical, range.length))
+            return true;
+        return in_video_window(range) && checkpoints.video_changed(*end_of_interval);
     });
 }
 
@@ -29,7 +36,7 @@ std::optional<Moment> Timeline::find_before(Probe& probe) {
     for (Checkpoint* from = nearest(before - 1); from; to = from, from = from->parent) intervals.emplace_back(from, to);
     bool gave_up = false;
     for (const auto& [from, end] : intervals) {
-        if (!may_match(probe, checkpoints_, end)) continue;
+        if (!may_match(probe, *checkpoints_, end)) continue;
         const Tick stop = end ? end->tick : before;
         probe.rest();
         restore(from);
@@ -77,15 +84,16 @@ std::optional<Moment> Timeline::first_text(const std::string& text, Tick every) 
         return false;
     };
     leave_head();
+    const Tick end = branch().end;
     std::vector<Checkpoint*> path;
     for (Checkpoint* at = branch().tip; at; at = at->parent) path.push_back(at);
     std::reverse(path.begin(), path.end());
     std::optional<Tick> found;
     Tick absent = begin(); // the last tick at which it was not there
-    for (usize i = 0; i < path.size() && !found && path[i]->tick <= start; ++i) {
-        const Tick stop = std::min(start, i + 1 < path.size() ? path[i + 1]->tick : start);
+    for (usize i = 0; i < path.size() && !found && path[i]->tick <= end; ++i) {
+        const Tick stop = i + 1 < path.size() ? path[i + 1]->tick : end;
         // Nothing on the screen changes while video memory stays; cursor and registers draw no text.
-        if (i + 1 < path.size() && i > 0 && !checkpoints_.video_changed(*path[i + 1])) continue;
+        if (i + 1 < path.size() && i > 0 && !checkpoints_->video_changed(*path[i + 1])) continue;
         restore(path[i]);
         while (!found) {
             if (shown()) {
