@@ -356,7 +356,7 @@ void create_qcow2(HostFile& file, const ImageRecipe& recipe) {
     h.version = recipe.old_version ? 2 : 3;
     h.size = recipe.size;
     h.backing_file = recipe.parent;
-    h.backing_format = recipe.parent_format;
+    h.backing_format = recipe.parent_format == "vhd" ? "vpc" : recipe.parent_format; // QEMU's name
     if (recipe.cluster_bytes) h.cluster_bits = static_cast<u32>(std::countr_zero(recipe.cluster_bytes));
     const u64 cluster = h.cluster_bytes();
     const u64 covered = cluster * h.l2_entries();
