@@ -1,6 +1,8 @@
 #include "frontend/image_command.h"
+#include "core/bits.h"
 #include "core/error.h"
 #include "devices/image_create.h"
+#include "frontend/cli/options.h"
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -27,23 +29,8 @@ bool stderr_is_a_terminal() {
 #endif
 }
 
-/// A number of bytes with a suffix K, M, G or T (powers of 1024) and an optional fraction, such as 1.44M.
-u64 parse_size(const std::string& text) {
-    usize used = 0;
-    double number = -1;
-    try {
-        number = std::stod(text, &used);
-    } catch (const std::exception&) {
-    }
-    const std::string suffix = text.substr(std::min(used, text.size()));
-    const std::string known = "BKMGT";
-    const usize power = suffix.empty() ? 0 : known.find(static_cast<char>(std::toupper(static_cast<u8>(suffix[0]))));
-    if (number < 0 || number > 1e15 || suffix.size() > 1 || power == std::string::npos)
-        throw UserError("'" + text + "' is no size; write bytes, or a number with K, M, G or T");
-    const double bytes = number * static_cast<double>(u64{1} << 10 * power);
-    if (bytes > 9e18) throw UserError("'" + text + "' is too large");
-    return (static_cast<u64>(bytes) + 511) / 512 * 512;
-}
+/// Disks consist of whole sectors.
+u64 disk_size(const std::string& text) { return align_up(parse_size(text), 512); }
 
 std::string human_size(u64 bytes) {
     static constexpr const char* kUnits[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"};
@@ -105,7 +92,7 @@ struct Arguments {
 int create(const Arguments& a) {
     ImageRecipe recipe;
     recipe.format = a.format.empty() ? format_by_name(a.file) : a.format;
-    if (!a.size.empty()) recipe.size = parse_size(a.size);
+    if (!a.size.empty()) recipe.size = disk_size(a.size);
     if (!a.cluster.empty()) recipe.cluster_bytes = parse_size(a.cluster);
     recipe.parent = a.backing;
     recipe.parent_format = a.backing_format;

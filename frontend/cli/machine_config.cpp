@@ -27,6 +27,12 @@ public:
         for (const std::string& path : options_.floppies) add_floppy(path);
         for (const ImageOption& disk : options_.disks) add_disk(disk);
         if (!options_.cdrom.empty()) add_cd(options_.cdrom);
+        for (const std::string& path : options_.floppy_directories)
+            put_floppy(path, [&] { return open_directory_image(path, MediaKind::Floppy); });
+        for (const std::string& path : options_.disk_directories)
+            put_disk(path, [&] { return open_directory_image(path, MediaKind::Disk); });
+        if (const std::string& path = options_.cdrom_directory; !path.empty())
+            put_cd(path, [&] { return open_directory_image(path, MediaKind::Cd); });
         for (const std::string& text : options_.images) {
             const ImageOption image = parse_image_option(text);
             switch (image.format.empty() ? probe_media(image.path) : MediaKind::Disk) {
@@ -58,28 +64,42 @@ public:
     }
 
 private:
-    std::unique_ptr<BlockImage> open(const std::string& path, MediaKind kind, const std::string& format = "") {
+    std::unique_ptr<BlockImage> open(const ImageOption& image, MediaKind kind) {
         ImageOptions how;
-        how.format = format;
+        how.format = image.format;
+        how.parents = image.backing;
         how.snapshot = options_.snapshot;
-        return open_image(path, kind, how);
+        return open_image(image.path, kind, how);
     }
     void add_floppy(const std::string& path) {
+        put_floppy(path, [&] { return open({path, "", {}}, MediaKind::Floppy); });
+    }
+    void add_disk(const ImageOption& image) {
+        put_disk(image.path, [&] { return open(image, MediaKind::Disk); });
+    }
+    void add_cd(const std::string& path) {
+        put_cd(path, [&] { return open({path, "", {}}, MediaKind::Cd); });
+    }
+
+    // `open` is called when there is a place, so that a wrong command line does not lock a file.
+    template <class Open>
+    void put_floppy(const std::string& path, Open&& open_it) {
         for (auto& drive : config_.floppies) {
             if (drive) continue;
-            drive = open(path, MediaKind::Floppy);
+            drive = open_it();
             return;
         }
         throw UserError("floppy image '" + path + "': both floppy drives are taken");
     }
-    void add_disk(const ImageOption& image) {
-        if (config_.disks.size() == 3)
-            throw UserError("disk image '" + image.path + "': there is room for three disks");
-        config_.disks.push_back(open(image.path, MediaKind::Disk, image.format));
+    template <class Open>
+    void put_disk(const std::string& path, Open&& open_it) {
+        if (config_.disks.size() == 3) throw UserError("disk image '" + path + "': there is room for three disks");
+        config_.disks.push_back(open_it());
     }
-    void add_cd(const std::string& path) {
+    template <class Open>
+    void put_cd(const std::string& path, Open&& open_it) {
         if (config_.cdrom) throw UserError("CD image '" + path + "': there is one CD drive, and it has a disc");
-        config_.cdrom = open(path, MediaKind::Cd);
+        config_.cdrom = open_it();
     }
 
     const Options& options_;

@@ -119,8 +119,13 @@ private:
             ->type_name("FILE")
             ->group(kGroup);
         list_option(kGroup, "--floppy", options_.floppies, "FILE", "Drive A; given again: drive B");
-        list_option(kGroup, "--disk", disks_, "FILE[,format=F]", "Hard disk, up to three; F: raw, qcow2, vhd or vmdk");
+        list_option(kGroup, "--disk", disks_, "FILE[,format=F][,backing=FILE]",
+                    "Hard disk, up to three; F: raw, qcow2, vhd or vmdk; a backing file elsewhere needs to be named");
         option(kGroup, "--cdrom", options_.cdrom, "FILE", "CD or DVD image");
+        list_option(kGroup, "--floppy-dir", options_.floppy_directories, "DIR", "A directory as a read-only floppy");
+        list_option(kGroup, "--disk-dir", options_.disk_directories, "DIR", "A directory as a read-only FAT disk");
+        option(kGroup, "--cdrom-dir", options_.cdrom_directory, "DIR",
+               "A directory as a CD: the easiest way to bring files into an old system");
         option(kGroup, "--boot", options_.boot, "LETTERS", "Order of booting: a floppy, c disk, d CD");
         option(kGroup, "--boot-menu", boot_menu_, "on|off", "The firmware's boot menu (Esc); default on");
         flag(kGroup, "--snapshot", options_.snapshot, "Write no image: changes are forgotten at the end");
@@ -261,13 +266,21 @@ RtcTime parse_rtc(const std::string& text) {
 }
 
 ImageOption parse_image_option(const std::string& text) {
-    static constexpr std::string_view kFormat = ",format=";
-    const usize at = text.rfind(kFormat);
-    if (at == std::string::npos) return {text, ""};
-    ImageOption out{text.substr(0, at), text.substr(at + kFormat.size())};
-    for (const char* known : {"raw", "qcow2", "vhd", "vmdk"})
-        if (out.format == known) return out;
-    throw UserError("--disk: '" + out.format + "' is no image format; use raw, qcow2, vhd or vmdk");
+    static constexpr std::string_view kFormat = ",format=", kBacking = ",backing=";
+    ImageOption out{text, "", {}};
+    for (;;) {
+        const usize format = out.path.rfind(kFormat), backing = out.path.rfind(kBacking);
+        if (format == std::string::npos && backing == std::string::npos) return out;
+        if (format != std::string::npos && (backing == std::string::npos || format > backing)) {
+            out.format = out.path.substr(format + kFormat.size());
+            out.path.resize(format);
+            if (out.format != "raw" && out.format != "qcow2" && out.format != "vhd" && out.format != "vmdk")
+                throw UserError("--disk: '" + out.format + "' is no image format; use raw, qcow2, vhd or vmdk");
+        } else {
+            out.backing.insert(out.backing.begin(), out.path.substr(backing + kBacking.size()));
+            out.path.resize(backing);
+        }
+    }
 }
 
 } // namespace r86

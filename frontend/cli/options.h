@@ -12,7 +12,8 @@ namespace r86 {
 
 struct ImageOption {
     std::string path;
-    std::string format; ///< of `FILE,format=...`; empty: found from the content
+    std::string format;               ///< of `FILE,format=...`; empty: found from the content
+    std::vector<std::string> backing; ///< of `,backing=...`: files that the image may stand on wherever they are
 };
 
 enum class DisplayKind { Default, Sdl, Terminal, None };
@@ -23,6 +24,10 @@ struct Options {
     std::vector<std::string> floppies;
     std::vector<ImageOption> disks;
     std::string cdrom;
+    // Directories of the host as read-only media.
+    std::vector<std::string> floppy_directories;
+    std::vector<std::string> disk_directories;
+    std::string cdrom_directory;
     std::string boot;
     bool boot_menu = true;
     bool snapshot = false;
@@ -77,7 +82,7 @@ ParsedCommandLine parse_command_line(int argc, char** argv);
 u64 parse_size(const std::string& text);
 /// "YYYY-MM-DDThh:mm:ss". Throws UserError.
 RtcTime parse_rtc(const std::string& text);
-/// "FILE[,format=F]": a comma that begins no such ending belongs to the name.
+/// "FILE[,format=F][,backing=FILE]...": a comma that begins no such ending belongs to the name.
 ImageOption parse_image_option(const std::string& text);
 
 } // namespace r86
