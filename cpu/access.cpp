@@ -89,6 +89,7 @@ Fault Cpu::write_slow(u64 linear, unsigned size, u64 value, bool user) {
 
 Fault Cpu::probe_linear(LinearAddr address, unsigned length, Access access, bool user) {
     // Every page of the range, lowest first; ranges are at most a few hundred bytes.
+    if (access == Access::Write && write_is_plain(address.value, length, user)) return Fault::none();
     PhysAddr ignored;
     if (Fault fault = mmu_->translate(address.value, access, user, ignored)) return fault;
     const u64 last = (address.value + length - 1) & 0xFFFFFFFF;

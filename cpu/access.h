@@ -15,6 +15,11 @@ inline u8* tlb_hit(const std::array<TlbEntry, kTlbSize>& entries, u64 linear) {
 }
 } // namespace detail
 
+inline bool Cpu::plain_range(unsigned seg, u64 offset, unsigned length, bool write, LinearAddr& out) const {
+    out = {(s.seg[seg].base + offset) & 0xFFFFFFFF};
+    return offset + length <= (write ? run_state.write_end[seg] : run_state.read_end[seg]);
+}
+
 inline Fault Cpu::segment_check(unsigned seg, u64 offset, unsigned length, Access access, LinearAddr& out) {
     const Segment& segment = s.seg[seg];
     out = {(segment.base + offset) & 0xFFFFFFFF};
@@ -37,7 +42,8 @@ inline Fault Cpu::segment_check(unsigned seg, u64 offset, unsigned length, Acces
 template <class T>
 Fault Cpu::read(unsigned seg, u64 offset, T& out) {
     LinearAddr linear;
-    if (Fault fault = segment_check(seg, offset, sizeof(T), Access::Read, linear)) return fault;
+    if (!plain_range(seg, offset, sizeof(T), false, linear))
+        if (Fault fault = segment_check(seg, offset, sizeof(T), Access::Read, linear)) return fault;
     if (const u8* host = detail::tlb_hit<T>(mmu_->table->read, linear.value)) {
         std::memcpy(&out, host, sizeof(T));
         return Fault::none();
@@ -51,7 +57,8 @@ Fault Cpu::read(unsigned seg, u64 offset, T& out) {
 template <class T>
 Fault Cpu::write(unsigned seg, u64 offset, T value) {
     LinearAddr linear;
-    if (Fault fault = segment_check(seg, offset, sizeof(T), Access::Write, linear)) return fault;
+    if (!plain_range(seg, offset, sizeof(T), true, linear))
+        if (Fault fault = segment_check(seg, offset, sizeof(T), Access::Write, linear)) return fault;
     if (u8* host = detail::tlb_hit<T>(mmu_->table->write, linear.value)) {
         std::memcpy(host, &value, sizeof(T));
         return Fault::none();
@@ -62,7 +69,8 @@ Fault Cpu::write(unsigned seg, u64 offset, T value) {
 template <class T>
 Fault Cpu::read_for_write(unsigned seg, u64 offset, T& out) {
     LinearAddr linear;
-    if (Fault fault = segment_check(seg, offset, sizeof(T), Access::Write, linear)) return fault;
+    if (!plain_range(seg, offset, sizeof(T), true, linear))
+        if (Fault fault = segment_check(seg, offset, sizeof(T), Access::Write, linear)) return fault;
     if (const u8* host = detail::tlb_hit<T>(mmu_->table->write, linear.value)) {
         std::memcpy(&out, host, sizeof(T));
         return Fault::none();
@@ -71,6 +79,11 @@ Fault Cpu::read_for_write(unsigned seg, u64 offset, T& out) {
     Fault fault = read_for_write_slow(linear.value, sizeof(T), wide);
     out = static_cast<T>(wide);
     return fault;
+}
+
+inline bool Cpu::write_is_plain(u64 linear, unsigned length, bool user) const {
+    const TlbTable* table = mmu_->table_for(user);
+    return table && table->write[tlb_index(linear)].tag == tlb_page(linear + length - 1);
 }
 
 template <class T>

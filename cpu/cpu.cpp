@@ -51,7 +51,7 @@ void Cpu::update_mode() {
 }
 
 void Cpu::segment_changed(Seg seg) {
-    if (seg == SS && protected_mode() && !v86() && cpl_ != s.seg[SS].dpl())
+    if (seg == SS && cpl_ != s.seg[SS].dpl() && protected_mode() && !v86())
         update_mode();
     else
         interpreter_->segment_changed(seg);

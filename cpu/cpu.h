@@ -12,8 +12,10 @@
 #include "core/device.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "cpu/block/op.h"
 #include "cpu/fault.h"
 #include "cpu/insn.h"
+#include "cpu/mmu/tlb.h"
 #include "cpu/model.h"
 #include "cpu/state.h"
 #include "cpu/watcher.h"
@@ -24,7 +26,6 @@ namespace r86 {
 
 class Mmu;
 class Interpreter;
-struct TlbTable;
 
 /// Why an event is delivered; decides the saved EIP, error code rules and privilege checks (SDM Vol. 3, 6.12).
 enum class EventKind : u8 {
@@ -44,9 +45,6 @@ enum class RunStop : u8 {
     Shutdown,   ///< triple fault
     Breakpoint, ///< the watcher wants to stop at one
 };
-
-struct Block;
-struct Op;
 
 /// One guess at where an indirect branch goes: by linear address, valid in one code space and mode.
 struct JumpEntry {
@@ -70,6 +68,13 @@ struct RunState {
     bool running = false;    ///< inside Cpu::run
     bool host_float = false; ///< the host's MXCSR is the guest's
     u32 host_mxcsr = 0;      ///< what it was before
+    /// A store to a watched page runs as a copy of its operation through a TLB entry that exists only meanwhile.
+    struct WatchedStore {
+        Op ops[3]; ///< the operation, its immediate slot where it has one, and the one that takes the entry away
+        const Op* next = nullptr; ///< where the block goes on
+        TlbEntry* entry = nullptr;
+        TlbEntry saved;
+    } watched_store;
     // The form for compilers that promise no tail calls: what to run next.
     const Op* next_op = nullptr;
     i64 next_budget = 0;
@@ -86,6 +91,11 @@ enum class Access : u8 { Read, Write, Execute };
 
 class Cpu final {
 public:
+    // First, so that the registers lie within a signed byte of the pointer that every handler holds.
+    CpuState s;
+    /// What handlers use beside the architectural state: derived or transient, never saved.
+    RunState run_state;
+
     Cpu(const CpuModel& model, PhysicalMemory& memory, IoBus& io, VirtualClock& clock, Log& log);
     ~Cpu();
     Cpu(const Cpu&) = delete;
@@ -124,10 +134,7 @@ public:
     /// Pages got or lost kWatchDebug or kWatchRead.
     void watches_changed();
 
-    // ---- state --------------------------------------------------------------------------------------------------
-    CpuState s;
-    /// What handlers use beside the architectural state: derived or transient, never saved.
-    RunState run_state;
+    // ---- surroundings -------------------------------------------------------------------------------------------
     const CpuModel& model;
     PhysicalMemory& memory;
     IoBus& io;
@@ -151,7 +158,7 @@ public:
     void update_mode();
     /// The same after a change of MXCSR.
     void mxcsr_changed();
-    /// The same after a load of one data or stack segment register, which is all that changed.
+    /// The same after a load of one segment register, which is all that changed (CS at the same CPL).
     void segment_changed(Seg seg);
     /// Real and virtual-8086 style load of the visible selector and base; in real mode limit and rights stay, in
     /// virtual-8086 mode they become 64 KiB read/write (SDM Vol. 3, 20.1.1, 20.2.1). Calls update_mode().
@@ -185,11 +192,15 @@ public:
     template <class T>
     Fault write_linear(LinearAddr address, T value, bool user);
     Fault probe_linear(LinearAddr address, unsigned length, Access access, bool user);
+    /// The quick half of a probe for writing: true if the range goes through one hot TLB entry.
+    bool write_is_plain(u64 linear, unsigned length, bool user) const;
     /// Walks without side effects, for debuggers: false where nothing is mapped.
     bool translate_for_debugger(LinearAddr address, PhysAddr& out) const;
 
     /// Segment limit and rights check alone; `out` is base + offset cut to 32 bits outside long mode. `length` >= 1.
     Fault segment_check(unsigned seg, u64 offset, unsigned length, Access access, LinearAddr& out);
+    /// The quick half of it: true if the range is inside the plain part of the segment. `out` as above.
+    bool plain_range(unsigned seg, u64 offset, unsigned length, bool write, LinearAddr& out) const;
 
     // ---- operands ---------------------------------------------------------------------------------------------------
     /// Offset of the memory operand, wrapped to the address size.

@@ -92,9 +92,9 @@ struct Msrs {
 
 struct CpuState {
     // What every handler touches comes first, within the first cache lines.
+    LazyFlags flags; ///< status flags
     std::array<u64, 16> gpr{};
     u64 zero = 0;     ///< reads as register 16: "no base" and "no index" of an address
-    LazyFlags flags;  ///< status flags
     u32 eflags = 2;   ///< all other EFLAGS bits (status bits are zero here); bit 1 is always one
     u64 rip = 0;      ///< offset in CS of the current instruction; between instructions, of the next one
     u64 next_rip = 0; ///< while a semantic function runs: where execution goes on

@@ -73,7 +73,7 @@ void visit_msrs(StateVisitor& v, Msrs& msr) {
 } // namespace
 
 void visit_cpu_state(CpuState& state, StateVisitor& v) {
-    auto& [gpr, zero, flags, eflags, rip, next_rip, seg, ldtr, tr, gdtr, idtr, cr0, cr2, cr3, cr4, pdpte, dr, test, msr,
+    auto& [flags, gpr, zero, eflags, rip, next_rip, seg, ldtr, tr, gdtr, idtr, cr0, cr2, cr3, cr4, pdpte, dr, test, msr,
            x87, vector, mxcsr, a20, halted, shutdown, smm, nmi_blocked, nmi_pending, smi_pending, intr, shadow,
            debug_pending, smbase, external_event, tick, unretired] = state;
     static_cast<void>(zero);     // always 0

@@ -11,6 +11,15 @@ namespace {
 constexpr u64 kFrames = PhysicalMemory::kAddressSpace >> kPageShift;
 }
 
+Block* unresolved_block() {
+    static Block block = [] {
+        Block never{};
+        never.cost = i64{1} << 62;
+        return never;
+    }();
+    return &block;
+}
+
 BlockCache::BlockCache(PhysicalMemory& memory, usize capacity_bytes) : memory_(memory), capacity_(capacity_bytes) {
     arena_ = static_cast<u8*>(host_allocate(capacity_));
     pages_ = static_cast<CodePage**>(host_allocate(kFrames * sizeof(CodePage*)));
@@ -125,7 +134,7 @@ bool BlockCache::insert(Block* block) {
 }
 
 void BlockCache::link(Link* link, Block* target, u64 space) {
-    if (link->target) { // from another code space: leave the old target's list
+    if (link->target != unresolved_block()) { // from another code space: leave the old target's list
         *link->previous = link->next;
         if (link->next) link->next->previous = link->previous;
     }
@@ -146,7 +155,7 @@ void BlockCache::kill(Block* block) {
     remove(block, 1);
     for (Link* link = block->incoming; link;) {
         Link* next = link->next;
-        link->target = nullptr;
+        link->target = unresolved_block();
         link->next = nullptr;
         link->previous = nullptr;
         link = next;

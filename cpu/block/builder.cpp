@@ -118,7 +118,7 @@ Block* build_block(BlockCache& cache, std::span<const Insn> insns, u64 physical,
     out.at(0, 0);
     if (!(mode & kModeFlatCs)) out.emit(check_code_limit);
     unsigned offset = 0;
-    LowerContext context{out, mode, false, nullptr, 0, 0, physical};
+    LowerContext context{out, mode, false, nullptr, 0, 0, physical, count};
     for (unsigned i = 0; i < count;) {
         const Insn& insn = insns[i];
         out.at(static_cast<u8>(offset), static_cast<u8>(i));
@@ -149,7 +149,7 @@ Block* build_block(BlockCache& cache, std::span<const Insn> insns, u64 physical,
     }
 
     Block* block = cache.allocate(out.count(), out.semantics().size());
-    block->cost = static_cast<i32>(count);
+    block->cost = count;
     block->instructions = static_cast<u8>(count);
     block->code_length = static_cast<u16>(offset);
     block->mode = mode;

@@ -41,7 +41,12 @@ public:
     std::span<const unsigned> semantics() const { return {semantics_.data(), semantic_count_}; }
     /// Room for links behind an exit.
     void links(unsigned count) {
-        for (unsigned i = 0; i < 2 * count; ++i) ops_[count_] = Op{}, places_[count_++] = place_;
+        const Link fresh{unresolved_block(), 0, nullptr, nullptr};
+        for (unsigned i = 0; i < count; ++i) {
+            std::memcpy(static_cast<void*>(&ops_[count_]), &fresh, sizeof fresh);
+            places_[count_++] = place_;
+            places_[count_++] = place_;
+        }
     }
     unsigned count() const { return count_; }
     const Op* ops() const { return ops_.data(); }
@@ -64,6 +69,7 @@ struct LowerContext {
     unsigned end;       ///< offset of the byte behind the instruction, from the block's first
     unsigned next_end;  ///< the same for `next`
     u64 physical;       ///< of the block's first byte
+    unsigned count;     ///< instructions of the whole block
     bool fused = false; ///< set by a family that took `next` as well
 };
 

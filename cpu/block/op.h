@@ -21,10 +21,10 @@ struct TlbTable;
 using Handler = void (*)(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
 
 struct Op {
-    Handler handler;
+    Handler handler = nullptr;
     union {
-        i32 disp; ///< displacement of a memory operand
-        i32 imm;  ///< immediate, or the distance of a branch target from the block's first byte
+        i32 disp = 0; ///< displacement of a memory operand
+        i32 imm;      ///< immediate, or the distance of a branch target from the block's first byte
     };
     u8 a = 0; ///< destination or only register: number, for byte registers the byte offset in the register file
     u8 b = 0; ///< source register, or base register of a memory operand (kZeroReg: none)
@@ -35,7 +35,7 @@ static_assert(sizeof(Op) == 16);
 
 /// A direct way from an exit of one block to another block.
 struct Link {
-    Block* target;   ///< nullptr: not resolved
+    Block* target;   ///< never nullptr: `unresolved_block()` until it is resolved
     u64 space;       ///< links across pages hold only in this code space
     Link* next;      ///< the target's list of incoming links
     Link** previous; ///< what points here
@@ -78,8 +78,10 @@ enum ModeBits : u32 {
     kModeHostFloat = 1u << 12, ///< and SSE floating point may run on the host's own unit: cpu/sse/host_float.h
 };
 
-struct Block {
-    i32 cost; ///< ticks charged at entry: `instructions`, or 0 once the block is dead
+struct alignas(16) Block {
+    /// Ticks charged at entry: `instructions`, 0 once the block is dead, more than any budget in `unresolved_block()`,
+    /// so that the test for the budget's end is the test for an unresolved link as well.
+    i64 cost;
     u8 instructions;
     bool dead;
     u16 code_length; ///< bytes
@@ -100,6 +102,9 @@ struct Block {
     const OpPlace& place(const Op* op) const { return places[op - ops()]; }
 };
 static_assert(sizeof(Block) % 16 == 0);
+
+/// What links point to before they are resolved.
+Block* unresolved_block();
 
 /// Register number that always reads as zero (the slot behind the register file).
 inline constexpr u8 kZeroReg = 16;

@@ -22,12 +22,12 @@ template <bool flat, bool in_page>
 void jump(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
     u64 target;
     if (!target_of<flat>(*cpu, *op, eip, target)) return run_generic(cpu, op, budget, tlb, eip, scratch);
-    return follow<0, in_page>(cpu, op, budget, tlb, target, scratch);
+    return follow<in_page>(cpu, op, link_of(op, 0), budget, tlb, target);
 }
 
 template <bool in_page>
-void fall_through(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
-    return follow<0, in_page>(cpu, op, budget, tlb, static_cast<u32>(eip + op->d), scratch);
+void fall_through(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64) {
+    return follow<in_page>(cpu, op, link_of(op, 0), budget, tlb, static_cast<u32>(eip + op->d));
 }
 
 /// Both ways out of a conditional branch. Link 0 is the taken one.
@@ -37,9 +37,9 @@ template <bool flat, bool in_page>
     if (taken) {
         u64 target;
         if (!target_of<flat>(*cpu, *op, eip, target)) return run_generic(cpu, op, budget, tlb, eip, scratch);
-        return follow<0, in_page>(cpu, op, budget, tlb, target, scratch);
+        return follow<in_page>(cpu, op, link_of(op, 0), budget, tlb, target);
     }
-    return follow<1, in_page>(cpu, op, budget, tlb, static_cast<u32>(eip + op->d), scratch);
+    return follow<in_page>(cpu, op, link_of(op, 1), budget, tlb, static_cast<u32>(eip + op->d));
 }
 
 template <unsigned cc>
@@ -129,7 +129,7 @@ void call(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratc
         return tlb_miss<sizeof(T), true>(cpu, op, budget, tlb, eip, linear);
     store_host<T>(host, static_cast<T>(eip + op->d));
     Stack::set(*cpu, sp);
-    return follow<0, in_page>(cpu, op, budget, tlb, target, scratch);
+    return follow<in_page>(cpu, op, link_of(op, 0), budget, tlb, target);
 }
 
 template <class T, class Stack, bool flat>
@@ -412,6 +412,7 @@ bool lower_branch(const Insn& insn, LowerContext& context) {
 
 void emit_fall_through(LowerContext& context) {
     const bool near = same_page(context, context.end);
+    context.out.at(static_cast<u8>(context.end), static_cast<u8>(context.count));
     context.out.emit(near ? &fall_through<true> : &fall_through<false>).d = static_cast<u8>(context.end);
     context.out.links(1);
 }

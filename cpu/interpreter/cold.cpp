@@ -5,6 +5,7 @@
 #include "cpu/interpreter/interpreter.h"
 #include "cpu/interpreter/string_bulk.h"
 #include "cpu/mmu/mmu.h"
+#include <algorithm>
 #include <bit>
 
 namespace r86 {
@@ -55,18 +56,37 @@ const Op* following(const Block& block, const Op* op) {
     return following(block, op);
 }
 
+namespace {
+
+/// Must the dispatcher look before the next instruction? Whatever Interpreter::run asks about at a boundary.
+bool must_look(const Cpu& cpu) {
+    const CpuState& s = cpu.s;
+    return cpu.exit_requested() || (s.eflags & (kTF | kRF)) || s.shadow || s.debug_pending || s.halted || s.shutdown ||
+           s.smi_pending || s.nmi_pending || (s.intr && (s.eflags & kIF)) || (s.dr[7] & 0xFF);
+}
+
+} // namespace
+
+/// At the boundary where s.rip and s.tick stand: into the next block without the dispatcher where that is the same.
+static void go_on(Cpu* cpu, const Op* op, u64 scratch) {
+    if (must_look(*cpu)) return leave(cpu);
+    cpu->run_state.leave = false;
+    const auto budget = static_cast<i64>(cpu->run_state.limit - cpu->s.tick);
+    return jump_to(cpu, op, budget, cpu->mmu().table, cpu->s.rip, scratch);
+}
+
 void run_generic(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64 scratch) {
     const Op* next = step_generic(*cpu, op, budget, eip);
-    if (!next) return leave(cpu);
+    if (!next) return go_on(cpu, op, scratch);
     return go(cpu, next, budget, cpu->mmu().table, eip, scratch);
 }
 
-void raise_fault(Cpu* cpu, const Op*, i64, TlbTable*, u64, u64 fault) {
+void raise_fault(Cpu* cpu, const Op* op, i64, TlbTable*, u64, u64 fault) {
     CpuState& s = cpu->s;
     cpu->raise(std::bit_cast<Fault>(fault));
     ++s.tick;
     ++s.unretired;
-    return leave(cpu);
+    return go_on(cpu, op, 0);
 }
 
 template <bool ends>
@@ -83,14 +103,53 @@ void run_semantic(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u6
     if (ends || run.leave) {
         ++s.tick;
         s.rip = s.next_rip;
-        return leave(cpu);
+        return go_on(cpu, op, scratch);
     }
     return go(cpu, op + kSemanticSlots, budget, cpu->mmu().table, eip, scratch);
 }
 template void run_semantic<false>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
 template void run_semantic<true>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
 
-template <unsigned size, bool write>
+namespace {
+
+/// Behind the copy of a store to a watched page.
+void end_watched_store(Cpu* cpu, const Op*, i64 budget, TlbTable*, u64 eip, u64 scratch) {
+    RunState& run = cpu->run_state;
+    RunState::WatchedStore& store = run.watched_store;
+    *store.entry = store.saved;
+    if (run.leave) [[unlikely]] { // the store killed the running block or changed what its addresses lead to
+        synchronise(*cpu, run.block->place(store.next), budget, eip);
+        return go_on(cpu, store.next, scratch);
+    }
+    return go(cpu, store.next, budget, cpu->mmu().table, eip, scratch);
+}
+
+/// A store to a page with decoded code or page tables: tells who watches, and opens the page for one operation. False:
+/// the generic form must do it.
+bool open_watched_page(Cpu& cpu, const Op* op, unsigned slots, u64 linear, unsigned size) {
+    Mmu& mmu = cpu.mmu();
+    PhysAddr physical;
+    if (Fault fault = mmu.translate(linear, Access::Write, cpu.cpl() == 3, physical)) return false;
+    if (!mmu.may_open(linear, physical)) return false;
+    const Page& page = cpu.memory.page(physical);
+    if (page.watch & kWatchPageTable) mmu.page_table_write(physical, size);
+    if (page.watch & kWatchCode) cpu.interpreter().code_write(physical, size);
+    RunState::WatchedStore& store = cpu.run_state.watched_store;
+    std::copy_n(op, slots, store.ops);
+    store.ops[slots] = Op{};
+    store.ops[slots].handler = end_watched_store;
+    store.next = op + slots;
+    store.entry = &mmu.table->write[tlb_index(linear)];
+    store.saved = *store.entry;
+    const u64 page_linear = linear & ~kPageMask;
+    *store.entry = {page_linear, static_cast<i64>(reinterpret_cast<std::intptr_t>(page.write) -
+                                                  static_cast<std::intptr_t>(page_linear))};
+    return true;
+}
+
+} // namespace
+
+template <unsigned size, bool write, unsigned slots>
 void tlb_miss(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 linear) {
     const Handler handler = op->handler;
     const bool in_one_page = (linear & kPageMask) + size <= kPageSize;
@@ -98,20 +157,25 @@ void tlb_miss(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 li
         // A fault while filling is found again, and raised, by the generic form.
         if (cpu->mmu().fill(linear, write ? Access::Write : Access::Read) && !cpu->run_state.block->dead)
             return handler(cpu, op, budget, tlb, eip, 0);
+        if constexpr (slots > 0) {
+            if (open_watched_page(*cpu, op, slots, linear, size))
+                return handler(cpu, cpu->run_state.watched_store.ops, budget, tlb, eip, 0);
+        }
     }
     return run_generic(cpu, op, budget, tlb, eip, 0);
 }
 
-template void tlb_miss<1, false>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
-template void tlb_miss<2, false>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
-template void tlb_miss<4, false>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
-template void tlb_miss<8, false>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
-template void tlb_miss<16, false>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
-template void tlb_miss<1, true>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
-template void tlb_miss<2, true>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
-template void tlb_miss<4, true>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
-template void tlb_miss<8, true>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
-template void tlb_miss<16, true>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
+#define R86_TLB_MISS(size)                                                                                             \
+    template void tlb_miss<size, false>(Cpu*, const Op*, i64, TlbTable*, u64, u64);                                    \
+    template void tlb_miss<size, true>(Cpu*, const Op*, i64, TlbTable*, u64, u64);                                     \
+    template void tlb_miss<size, true, 1>(Cpu*, const Op*, i64, TlbTable*, u64, u64);                                  \
+    template void tlb_miss<size, true, 2>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
+R86_TLB_MISS(1)
+R86_TLB_MISS(2)
+R86_TLB_MISS(4)
+R86_TLB_MISS(8)
+R86_TLB_MISS(16)
+#undef R86_TLB_MISS
 
 namespace {
 
@@ -123,7 +187,15 @@ void stand_at(Cpu& cpu, i64 budget, u64 eip) {
 
 } // namespace
 
-void out_of_budget(Cpu* cpu, const Op*, i64 budget, TlbTable*, u64 eip, u64) {
+void out_of_budget(Cpu* cpu, const Op*, i64 budget, TlbTable*, u64 eip, u64 block) {
+    stand_at(*cpu, budget + reinterpret_cast<const Block*>(block)->cost, eip);
+    return leave(cpu);
+}
+
+void cannot_follow(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 link) {
+    const Block* target = reinterpret_cast<const Link*>(link)->target;
+    budget += target->cost;
+    if (target == unresolved_block()) return resolve_link(cpu, op, budget, tlb, eip, link);
     stand_at(*cpu, budget, eip);
     return leave(cpu);
 }
@@ -144,8 +216,7 @@ void check_code_limit(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip
     return go(cpu, op + 1, budget, tlb, eip, scratch);
 }
 
-template <unsigned which>
-void resolve_link(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
+void resolve_link(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 link) {
     stand_at(*cpu, budget, eip);
     Interpreter& interpreter = cpu->interpreter();
     if (!interpreter.settings().chain) return leave(cpu);
@@ -155,23 +226,18 @@ void resolve_link(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u6
     if (!target) return leave(cpu);
     // A block that stands in two pages is only right while both translations hold: asked for each time.
     if (generation == interpreter.cache().generation() && !source->dead && target->second_page == Block::kNoPage &&
-        !interpreter.may_break_at(target->physical)) {
-        auto* link = const_cast<Link*>(reinterpret_cast<const Link*>(op + 1 + 2 * which));
-        interpreter.cache().link(link, target, cpu->run_state.space);
-    }
-    return enter_block(cpu, op, target, budget, tlb, eip, scratch);
+        !interpreter.may_break_at(target->physical))
+        interpreter.cache().link(reinterpret_cast<Link*>(link), target, cpu->run_state.space);
+    return enter_block(cpu, op, target, budget, tlb, eip);
 }
 
-template void resolve_link<0>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
-template void resolve_link<1>(Cpu*, const Op*, i64, TlbTable*, u64, u64);
-
-void resolve_jump(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
+void resolve_jump(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64) {
     stand_at(*cpu, budget, eip);
     Interpreter& interpreter = cpu->interpreter();
     if (!interpreter.settings().chain) return leave(cpu);
     Block* target = interpreter.find_block();
     if (!target) return leave(cpu);
-    return enter_block(cpu, op, target, budget, tlb, eip, scratch);
+    return enter_block(cpu, op, target, budget, tlb, eip);
 }
 
 void run_string(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64) {
@@ -196,12 +262,12 @@ void run_string(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64) {
                 cpu->raise(fault);
                 ++s.tick;
                 ++s.unretired;
-                return leave(cpu);
+                return go_on(cpu, op, 0);
             }
             ++s.tick;
             s.rip = s.next_rip;
         }
-        if (s.rip != start || s.tick >= run.limit || run.leave) return leave(cpu);
+        if (s.rip != start || s.tick >= run.limit || run.leave) return go_on(cpu, op, 0);
     }
 }
 

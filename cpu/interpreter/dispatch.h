@@ -3,6 +3,7 @@
 /// whole context stays in argument registers; other builds (-O0, sanitizers) return to a loop.
 #include "cpu/block/op.h"
 #include "cpu/cpu.h"
+#include <cstdint>
 
 namespace r86 {
 
@@ -55,16 +56,18 @@ template <bool ends>
 void run_semantic(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
 /// Raises the Fault that `fault` holds; s.rip stands on the instruction.
 void raise_fault(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 fault);
-/// A hot memory access missed the TLB at linear address `scratch`: fill and retry, else the generic form.
-template <unsigned size, bool write>
+/// A hot memory access missed the TLB at linear address `scratch`: fill and retry, else the generic form. `slots` > 0:
+/// an operation of so many slots that makes just this access and ends no block, so that a copy of it can run alone.
+template <unsigned size, bool write, unsigned slots = 0>
 void tlb_miss(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 linear);
-/// A direct exit whose link is not resolved. `eip` is already the target.
-template <unsigned which>
-void resolve_link(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
+/// A direct exit to `eip` whose link, at address `scratch`, is not resolved or holds in another code space.
+void resolve_link(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 link);
+/// The target of the link at address `scratch` was charged and is unresolved or costs more than what was left.
+void cannot_follow(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 link);
 /// An indirect branch to `eip` that the jump cache does not know.
 void resolve_jump(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
-/// The next block, which starts at `eip`, costs more than what is left. `budget` is from before its charge.
-void out_of_budget(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
+/// The block at address `scratch`, which starts at `eip`, was charged and costs more than what was left.
+void out_of_budget(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 block);
 /// First operation of a killed block.
 void run_dead(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
 /// First operation of blocks in code segments that are not flat: the whole block must lie inside the limit.
@@ -76,27 +79,32 @@ void run_string(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 
 // --------------------------------------------------------------------------------------------------------------
 
 [[gnu::always_inline]] inline void enter_block(Cpu* cpu, const Op* op, Block* target, i64 budget, TlbTable* tlb,
-                                               u64 eip, u64 scratch) {
-    const i64 left = budget - target->cost;
-    if (left < 0) [[unlikely]]
-        return out_of_budget(cpu, op, budget, tlb, eip, scratch);
+                                               u64 eip) {
+    budget -= target->cost;
+    if (budget < 0) [[unlikely]]
+        return out_of_budget(cpu, op, budget, tlb, eip, reinterpret_cast<std::uintptr_t>(target));
     cpu->run_state.block = target;
-    return go(cpu, target->ops(), left, tlb, eip, scratch);
+    return go(cpu, target->ops(), budget, tlb, eip, 0);
 }
 
-/// Follows link number `which` behind an exit operation. `eip` is the target's.
-template <unsigned which, bool in_page>
-[[gnu::always_inline]] inline void follow(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
-    const Link* link = reinterpret_cast<const Link*>(op + 1 + 2 * which);
-    Block* target = link->target;
-    if (!target) [[unlikely]]
-        return resolve_link<which>(cpu, op, budget, tlb, eip, scratch);
+/// Follows a link behind an exit operation. `eip` is the target's.
+template <bool in_page>
+[[gnu::always_inline]] inline void follow(Cpu* cpu, const Op* op, const Link* link, i64 budget, TlbTable* tlb,
+                                          u64 eip) {
     if constexpr (!in_page) {
         if (link->space != cpu->run_state.space) [[unlikely]]
-            return resolve_link<which>(cpu, op, budget, tlb, eip, scratch);
+            return resolve_link(cpu, op, budget, tlb, eip, reinterpret_cast<std::uintptr_t>(link));
     }
-    return enter_block(cpu, op, target, budget, tlb, eip, scratch);
+    Block* target = link->target;
+    budget -= target->cost;
+    if (budget < 0) [[unlikely]]
+        return cannot_follow(cpu, op, budget, tlb, eip, reinterpret_cast<std::uintptr_t>(link));
+    cpu->run_state.block = target;
+    return go(cpu, target->ops(), budget, tlb, eip, reinterpret_cast<std::uintptr_t>(link));
 }
+
+/// The links of an exit operation; number 0 is the taken branch.
+inline const Link* link_of(const Op* op, unsigned which) { return reinterpret_cast<const Link*>(op + 1) + which; }
 
 inline usize jump_slot(u64 linear) { return (linear ^ (linear >> 12)) & (kJumpCacheSize - 1); }
 
@@ -106,7 +114,7 @@ inline usize jump_slot(u64 linear) { return (linear ^ (linear >> 12)) & (kJumpCa
     const JumpEntry& entry = cpu->run_state.jumps[jump_slot(linear)];
     if (entry.linear != linear || entry.space != cpu->run_state.space) [[unlikely]]
         return resolve_jump(cpu, op, budget, tlb, eip, scratch);
-    return enter_block(cpu, op, entry.block, budget, tlb, eip, scratch);
+    return enter_block(cpu, op, entry.block, budget, tlb, eip);
 }
 
 } // namespace r86

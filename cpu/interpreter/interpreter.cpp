@@ -57,23 +57,37 @@ bool Interpreter::stop_at_breakpoint() {
 // ---- modes
 // --------------------------------------------------------------------------------------------------------------
 
+namespace {
+
+constexpr std::array<u32, kSegments> kFlatBits = {kModeFlatEs, kModeFlatCs, kModeFlatSs, kModeFlatDs, 0, 0};
+
+constexpr std::array<u32, kSegments> kWideBits = {0, kModeCode32, kModeStack32, 0, 0, 0};
+
+/// The mode bits that depend on one segment register.
+u32 segment_bits(const CpuState& s, unsigned seg, bool checked) {
+    const Segment& segment = s.seg[seg];
+    u32 bits = 0;
+    if ((segment.base | (segment.limit ^ 0xFFFFFFFF)) == 0) {
+        // Data: writable and not expand-down, unless it is real or virtual-8086 mode.
+        const bool usable = !segment.null && (!checked || (segment.attributes & 0xE) == 2);
+        if (seg == CS || usable) bits = kFlatBits[seg];
+    }
+    return segment.db() ? bits | kWideBits[seg] : bits;
+}
+
+constexpr std::array<u32, kSegments> kSegmentBits = {
+    kModeFlatEs, kModeFlatCs | kModeCode32, kModeFlatSs | kModeStack32, kModeFlatDs, 0, 0};
+
+} // namespace
+
 u32 Interpreter::compute_mode() const {
     const CpuState& s = cpu_.s;
-    const auto flat = [&](Seg seg) {
-        const Segment& segment = s.seg[seg];
-        return segment.base == 0 && segment.limit == 0xFFFFFFFF && !segment.null &&
-               (!cpu_.protected_mode() || (segment.writable() && !segment.expand_down()));
-    };
+    const bool protected_mode = cpu_.protected_mode();
     u32 mode = 0;
-    if (s.seg[CS].db()) mode |= kModeCode32;
-    if (s.seg[SS].db()) mode |= kModeStack32;
     if (cpu_.cpl() == 3) mode |= kModeUser;
-    if (!cpu_.protected_mode()) mode |= kModeReal;
+    if (!protected_mode) mode |= kModeReal;
     if (cpu_.v86()) mode |= kModeV86;
-    if (flat(DS)) mode |= kModeFlatDs;
-    if (flat(ES)) mode |= kModeFlatEs;
-    if (flat(SS)) mode |= kModeFlatSs;
-    if (s.seg[CS].base == 0 && s.seg[CS].limit == 0xFFFFFFFF) mode |= kModeFlatCs;
+    for (unsigned seg : {ES, CS, SS, DS}) mode |= segment_bits(s, seg, protected_mode);
     if (!(s.cr0 & (kCR0_EM | kCR0_TS))) {
         mode |= kModeFpu;
         if (s.cr4 & kCR4_OSFXSR) mode |= kModeSse | (sse::host_float_possible(s) ? u32{kModeHostFloat} : 0);
@@ -84,11 +98,17 @@ u32 Interpreter::compute_mode() const {
 
 void Interpreter::compute_segment_end(unsigned seg) {
     const Segment& segment = cpu_.s.seg[seg];
-    const bool checked = !cpu_.real_or_v86();
-    const bool usable = !(checked && segment.null) && !(segment.expand_down() && !segment.code());
-    const u64 end = usable ? u64{segment.limit} + 1 : 0;
-    cpu_.run_state.read_end[seg] = !checked || segment.readable() ? end : 0;
-    cpu_.run_state.write_end[seg] = !checked || segment.writable() ? end : 0;
+    const u64 end = u64{segment.limit} + 1;
+    const unsigned type = segment.attributes & 0xF;
+    u64 readable = (type & 0xC) == 4 ? 0 : end; // expand-down: the slow check knows
+    u64 writable = readable;
+    if (!cpu_.real_or_v86()) {
+        if (segment.null) readable = writable = 0;
+        if ((type & 0xA) == 8) readable = 0;
+        if ((type & 0xA) != 2) writable = 0;
+    }
+    cpu_.run_state.read_end[seg] = readable;
+    cpu_.run_state.write_end[seg] = writable;
 }
 
 void Interpreter::mode_changed() {
@@ -100,9 +120,9 @@ void Interpreter::mode_changed() {
 
 void Interpreter::segment_changed(Seg seg) {
     compute_segment_end(seg);
-    if (seg == FS || seg == GS) return; // never assumed to be flat
-    mode_ = compute_mode();
-    code_space_changed();
+    const u32 before = mode_;
+    mode_ = (before & ~kSegmentBits[seg]) | segment_bits(cpu_.s, seg, cpu_.protected_mode());
+    if (mode_ != before) code_space_changed();
 }
 
 void Interpreter::mxcsr_changed() {
@@ -316,6 +336,10 @@ void Interpreter::execute(const Insn& insn) {
 void Interpreter::step_one() {
     CpuState& s = cpu_.s;
     s.shadow = 0;
+    // After a return from a page fault RF is set: the decoded block is there, and no breakpoint to look for.
+    if (!(s.dr[7] & 0xFF)) {
+        if (const Block* block = find_block()) return execute(insn_at(*block, OpPlace{0, 0}));
+    }
     Insn insn;
     if (!fetch(insn)) return;
     if ((s.dr[7] & 0xFF) && !(s.eflags & kRF)) {

@@ -132,6 +132,7 @@ struct StoreString {
 template <class T>
 struct MoveString {
     static constexpr Touches touches = Touches::Writes;
+    static constexpr bool two_accesses = true;
     static constexpr unsigned size = sizeof(T), slots = 1;
     static bool run(Cpu& cpu, const Op&, TlbTable* tlb, u64& linear) {
         const u8* from = hot_address<T, false>(tlb, gpr32(cpu, RSI));

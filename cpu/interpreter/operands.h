@@ -140,6 +140,13 @@ template <class T>
 
 enum class Touches { Nothing, Reads, Writes };
 
+/// For tlb_miss: bodies that store and make one access only. Others say `static constexpr bool two_accesses = true`.
+template <class Body>
+consteval unsigned lone_slots() {
+    if constexpr (requires { Body::two_accesses; }) return 0;
+    return Body::touches == Touches::Writes ? Body::slots : 0;
+}
+
 /// A body without memory operand: `static void run(Cpu&, const Op&)`, `slots`.
 /// A body with one: `static bool run(Cpu&, const Op&, TlbTable*, u64& linear)`, false before anything was committed.
 template <class Body>
@@ -147,11 +154,10 @@ void hot(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch
     if constexpr (Body::touches == Touches::Nothing) {
         Body::run(*cpu, *op);
     } else {
-        u64 linear;
-        if (!Body::run(*cpu, *op, tlb, linear)) [[unlikely]]
-            return tlb_miss<Body::size, Body::touches == Touches::Writes>(cpu, op, budget, tlb, eip, linear);
-        // What goes on in `scratch` does not matter; not its old value, so that its register is free above.
-        return go(cpu, op + Body::slots, budget, tlb, eip, linear);
+        // The address lives in `scratch` from the start: where a miss takes it from, so no register is moved.
+        if (!Body::run(*cpu, *op, tlb, scratch)) [[unlikely]]
+            return tlb_miss<Body::size, Body::touches == Touches::Writes, lone_slots<Body>()>(cpu, op, budget, tlb, eip,
+                                                                                              scratch);
     }
     return go(cpu, op + Body::slots, budget, tlb, eip, scratch);
 }

@@ -134,7 +134,7 @@ Fault deliver_same(Cpu& cpu, const Event& event, const Descriptor& gate, const D
     s.seg[CS] = code.segment(with_rpl(selector, cpu.cpl()));
     enter_handler_flags(cpu, gate);
     s.rip = s.next_rip = gate.gate_offset();
-    cpu.update_mode();
+    cpu.segment_changed(CS);
     return Fault::none();
 }
 

@@ -112,6 +112,8 @@ Fault iret_protected(Cpu& cpu, unsigned size) {
         if (frame.eip > code.limit) return Fault::gp(0);
         leave_frame(cpu, size, frame);
         s.seg[CS] = code;
+        cpu.segment_changed(CS);
+        cpu.set_eflags(frame.eflags, mask);
     } else {
         u32 esp = 0, ss_image = 0;
         if (Fault fault = peek(cpu, 3 * size, size, esp)) return fault;
@@ -124,9 +126,9 @@ Fault iret_protected(Cpu& cpu, unsigned size) {
         drop_inner_segments(cpu, level);
         cpu.set_stack_pointer(esp);
         s.next_rip = frame.eip;
+        cpu.set_eflags(frame.eflags, mask);
+        cpu.update_mode();
     }
-    cpu.set_eflags(frame.eflags, mask);
-    cpu.update_mode();
     return Fault::none();
 }
 

@@ -50,8 +50,11 @@ void Mmu::select() {
                         (s.smm ? 1u : 0u) | (s.a20 ? 2u : 0u) | (user ? 4u : 0u) | (s.eflags & kAC ? 8u : 0u) |
                             (s.msr.efer & kEFER_NXE ? 16u : 0u)};
     // In PAE mode the PDPTEs are loaded with CR3 and may differ although CR3 does not.
-    if (current_ && inputs == inputs_ && !(s.cr4 & kCR4_PAE)) return;
+    const bool same_pdptes = !(s.cr4 & kCR4_PAE) || (current_ && current_->key.pdpte == s.pdpte);
+    if (current_ && inputs == inputs_ && same_pdptes) return;
+    const bool same_tables = current_ && same_pdptes && inputs.space_equals(inputs_);
     inputs_ = inputs;
+    if (same_tables) return select_side(user);
     Key key;
     key.mode = (s.smm ? kSpaceSmm : 0) | (s.a20 ? kSpaceA20 : 0);
     if (s.cr0 & kCR0_PG) {
@@ -69,6 +72,11 @@ void Mmu::select() {
         ++counters.context_switches;
     }
     current_->last_use = ++use_clock_;
+    select_side(user);
+}
+
+void Mmu::select_side(bool user) {
+    const CpuState& s = cpu_.s;
     make_table(current_->side[user]);
     const bool alignment_checked = user && (s.cr0 & kCR0_AM) && (s.eflags & kAC);
     table = alignment_checked ? empty_ : current_->side[user].tables;
@@ -202,6 +210,13 @@ bool Mmu::fill(u64 linear, Access access) {
     return entry.tag == (linear & ~kPageMask);
 }
 
+bool Mmu::may_open(u64 linear, PhysAddr physical) const {
+    if (table == empty_ || physical.value >= PhysicalMemory::kAddressSpace) return false;
+    if (breakpoints_armed_ && under_breakpoint(linear & ~kPageMask)) return false;
+    const Page& page = cpu_.memory.page(physical);
+    return page.write && !(page.watch & static_cast<u8>(~(kWatchCode | kWatchPageTable)));
+}
+
 // ---- the watch on page tables
 // ------------------------------------------------------------------------------------------
 
@@ -269,9 +284,10 @@ void Mmu::page_table_write(PhysAddr address, unsigned length) {
     if (!index) return;
     const u8* host = cpu_.memory.page(address).read;
     if (!host) return;
-    // Dropping a region may change the list of uses: work on a copy (a handful of entries).
-    const std::vector<Use> uses = tables_[index].uses;
-    for (const Use& use : uses) {
+    // Dropping a region or releasing a context takes uses out of the list, so it is walked from its end by copies.
+    for (usize n = tables_[index].uses.size(); n-- > 0;) {
+        if (n >= tables_[index].uses.size()) continue;
+        const Use use = tables_[index].uses[n];
         Context& context = *contexts_[use.context];
         const bool pae = context.key.mode & kSpacePae;
         const unsigned entry_size = pae ? 8 : 4;

@@ -36,6 +36,8 @@ public:
     Fault translate(u64 linear, Access access, bool user, PhysAddr& out);
     /// As translate at the current privilege; true if the hot entry is now there, so that a retry will hit.
     bool fill(u64 linear, Access access);
+    /// May a store through this translation go to the page once those who watch its code or its page tables know?
+    bool may_open(u64 linear, PhysAddr physical) const;
     bool walk_for_debugger(u64 linear, PhysAddr& out) const;
 
     /// Drops every translation of every context.
@@ -134,6 +136,7 @@ private:
     Context& find_context(const Key& key);
     bool under_breakpoint(u64 page) const;
     static void make_table(Side& side);
+    void select_side(bool user);
 
     Cpu& cpu_;
     std::vector<std::unique_ptr<Context>> contexts_;
@@ -145,8 +148,12 @@ private:
     struct Inputs {
         u32 cr0 = 0, cr4 = 0;
         u64 cr3 = ~u64{0};
-        u32 flags = 0;
+        u32 flags = 0; ///< SMM, A20, user, EFLAGS.AC, NXE in bits 0-4
         bool operator==(const Inputs&) const = default;
+        /// Equal but for the privilege and its alignment checks.
+        bool space_equals(const Inputs& other) const {
+            return cr0 == other.cr0 && cr4 == other.cr4 && cr3 == other.cr3 && ((flags ^ other.flags) & ~12u) == 0;
+        }
     } inputs_;
     u64 use_clock_ = 0;
     u64 version_clock_ = 0;

@@ -3,43 +3,6 @@
 
 namespace r86 {
 
-Segment Descriptor::segment(u16 selector) const {
-    Segment out;
-    out.selector = selector;
-    out.attributes = static_cast<u16>(((high >> 8) & 0xFF) | ((high >> 12) & 0xF00));
-    if (s()) out.attributes |= 1; // accessed
-    out.limit = limit();
-    out.base = base();
-    return out;
-}
-
-u64 descriptor_address(const Cpu& cpu, u16 selector) {
-    const u64 table = is_local(selector) ? cpu.s.ldtr.base : cpu.s.gdtr.base;
-    return (table + (selector & 0xFFF8u)) & 0xFFFFFFFF;
-}
-
-Fault read_descriptor(Cpu& cpu, u16 selector, Descriptor& out, bool& inside) {
-    const u32 limit = is_local(selector) ? cpu.s.ldtr.limit : cpu.s.gdtr.limit;
-    inside = !(is_local(selector) && cpu.s.ldtr.null) && (selector | 7u) <= limit;
-    if (!inside) return Fault::none();
-    u64 both = 0;
-    if (Fault fault = read_system<u64>(cpu, descriptor_address(cpu, selector), both)) return fault;
-    out = {static_cast<u32>(both), static_cast<u32>(both >> 32)};
-    return Fault::none();
-}
-
-Fault fetch_descriptor(Cpu& cpu, u16 selector, Vector beyond, Descriptor& out) {
-    bool inside = false;
-    if (Fault fault = read_descriptor(cpu, selector, out, inside)) return fault;
-    return inside ? Fault::none() : selector_fault(cpu, beyond, selector);
-}
-
-Fault set_accessed(Cpu& cpu, u16 selector, const Descriptor& descriptor) {
-    if (descriptor.type() & 1) return Fault::none();
-    const u8 rights = static_cast<u8>((descriptor.high >> 8) | 1);
-    return write_system<u8>(cpu, descriptor_address(cpu, selector) + 5, rights);
-}
-
 bool within_limit(const Segment& segment, u64 offset, u32 length) {
     const u64 last = offset + length - 1;
     if (segment.expand_down() && !segment.code()) {

@@ -48,7 +48,7 @@ Fault ret_far(Cpu& cpu, const Insn& insn) {
     cpu.s.seg[CS] = code;
     cpu.set_stack_pointer(new_sp);
     cpu.s.next_rip = offset;
-    cpu.update_mode();
+    cpu.segment_changed(CS);
     return Fault::none();
 }
 

@@ -68,7 +68,7 @@ Fault enter_code(Cpu& cpu, u16 selector, const Descriptor& code, u32 offset, Tra
     if (kind == Transfer::Call) push_return_address(cpu, size);
     cpu.s.seg[CS] = code.segment(with_rpl(selector, cpu.cpl()));
     cpu.s.next_rip = offset;
-    cpu.update_mode();
+    cpu.segment_changed(CS);
     return Fault::none();
 }
 

@@ -27,8 +27,7 @@ void Cpu::load_segment_real(Seg seg, u16 selector) {
         segment.base = u64{selector} << 4;
         segment.null = false;
     }
-    if (seg == CS) update_mode();
-    else segment_changed(seg);
+    segment_changed(seg);
 }
 
 namespace {

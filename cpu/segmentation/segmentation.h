@@ -50,7 +50,14 @@ struct Descriptor {
     unsigned gate_parameters() const { return high & 31; }
 
     /// The hidden part of a segment register that holds this descriptor.
-    Segment segment(u16 selector) const;
+    Segment segment(u16 selector) const {
+        Segment out;
+        out.selector = selector;
+        out.attributes = static_cast<u16>(((high >> 8) & 0xFF) | ((high >> 12) & 0xF00) | (s() ? 1 : 0)); // accessed
+        out.limit = limit();
+        out.base = base();
+        return out;
+    }
 };
 
 inline constexpr bool is_null(u16 selector) { return (selector & 0xFFFC) == 0; }
@@ -97,14 +104,36 @@ void write_probed(Cpu& cpu, u64 linear, T value) {
 
 // ---- descriptor tables ----------------------------------------------------------------------------------------------
 
-/// `inside` is false when the selector's index lies beyond the limit of its table (or there is no LDT).
-Fault read_descriptor(Cpu& cpu, u16 selector, Descriptor& out, bool& inside);
-/// The same; outside the table is `beyond`(selector).
-Fault fetch_descriptor(Cpu& cpu, u16 selector, Vector beyond, Descriptor& out);
-/// Sets the accessed bit in the table by a locked read-modify-write if it is clear.
-Fault set_accessed(Cpu& cpu, u16 selector, const Descriptor& descriptor);
 /// Linear address of a selector's descriptor; the selector was fetched before.
-u64 descriptor_address(const Cpu& cpu, u16 selector);
+inline u64 descriptor_address(const Cpu& cpu, u16 selector) {
+    const u64 table = is_local(selector) ? cpu.s.ldtr.base : cpu.s.gdtr.base;
+    return (table + (selector & 0xFFF8u)) & 0xFFFFFFFF;
+}
+
+/// `inside` is false when the selector's index lies beyond the limit of its table (or there is no LDT).
+inline Fault read_descriptor(Cpu& cpu, u16 selector, Descriptor& out, bool& inside) {
+    const u32 limit = is_local(selector) ? cpu.s.ldtr.limit : cpu.s.gdtr.limit;
+    inside = !(is_local(selector) && cpu.s.ldtr.null) && (selector | 7u) <= limit;
+    if (!inside) return Fault::none();
+    u64 both = 0;
+    if (Fault fault = read_system<u64>(cpu, descriptor_address(cpu, selector), both)) return fault;
+    out = {static_cast<u32>(both), static_cast<u32>(both >> 32)};
+    return Fault::none();
+}
+
+/// The same; outside the table is `beyond`(selector).
+inline Fault fetch_descriptor(Cpu& cpu, u16 selector, Vector beyond, Descriptor& out) {
+    bool inside = false;
+    if (Fault fault = read_descriptor(cpu, selector, out, inside)) return fault;
+    return inside ? Fault::none() : selector_fault(cpu, beyond, selector);
+}
+
+/// Sets the accessed bit in the table by a locked read-modify-write if it is clear.
+inline Fault set_accessed(Cpu& cpu, u16 selector, const Descriptor& descriptor) {
+    if (descriptor.type() & 1) return Fault::none();
+    const u8 rights = static_cast<u8>((descriptor.high >> 8) | 1);
+    return write_system<u8>(cpu, descriptor_address(cpu, selector) + 5, rights);
+}
 
 // ---- segment registers ----------------------------------------------------------------------------------------------
 

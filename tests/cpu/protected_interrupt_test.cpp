@@ -309,6 +309,7 @@ TEST_CASE("protected IRET checks") {
     f.descriptor(kSel, 0, 0xFF, dpl_of(kCode0, 1));
     CHECK(ret(kSel | 1) == Fault::gp(0));
     f.s.seg[SS].limit = CpuFixture::stack_top(1) - 64 - 8;
+    f.cpu.update_mode();
     CHECK(ret(CpuFixture::code(1)) == Fault::ss(0));
     // VM in the image means nothing at CPL 1.
     f.protected_mode(1);
