@@ -1,0 +1,101 @@
+#pragma once
+/// The body of the fuzz targets for chips: a whole board whose processor sleeps, and a guest that does anything to the
+/// given ports and addresses at any time, with DMA pointed anywhere.
+#include "machine/machine.h"
+#include "tests/devices/storage_bench.h"
+#include "tests/fuzz/fuzz.h"
+
+namespace r86 {
+
+/// Where a target aims most of its accesses; the rest goes anywhere.
+struct FuzzPorts {
+    std::vector<std::pair<u16, u16>> ports{};  ///< first, count
+    std::vector<std::pair<u64, u64>> memory{}; ///< first, bytes
+};
+
+/// 64 KiB of firmware that only sleeps.
+inline std::vector<u8> sleeping_firmware() {
+    std::vector<u8> out(65536, 0xF4);            // HLT
+    const u8 start[] = {0xFA, 0xF4, 0xEB, 0xFD}; // CLI; HLT; back to the HLT
+    std::copy(std::begin(start), std::end(start), out.begin() + 0xFFF0);
+    return out;
+}
+
+inline MachineConfig fuzz_config() {
+    MachineConfig config;
+    config.memory_bytes = 2 << 20;
+    config.bios = sleeping_firmware();
+    config.no_vgabios = true;
+    config.isa_debug_exit = false;
+    config.floppies[0] = numbered_image(2880);
+    config.disks.push_back(numbered_image(4096));
+    config.cdrom = numbered_image(64, 2048, true);
+    return config;
+}
+
+inline void fuzz_board(const FuzzPorts& aim, const u8* data, usize size) {
+    Machine machine(fuzz_config());
+    machine.stop_on_dead_halt(false);
+    Pc& pc = machine.pc();
+    pc.clock.set_now(machine.now());
+    // What firmware would have done: BARs placed, decoding and bus mastering on.
+    const auto configure = [&](u32 function, u32 reg, u32 value) {
+        pc.io.write(0xCF8, 4, 0x80000000u | function << 8 | reg);
+        pc.io.write(0xCFC, 4, value);
+    };
+    configure(0x09, 0x20, 0xC001); // bus-master IDE
+    configure(0x09, 0x40, 0x80008000);
+    configure(0x09, 0x04, 5);
+    configure(0x0B, 0x40, 0xB001); // power management
+    configure(0x0B, 0x80, 1);
+    configure(0x10, 0x10, 0xE0000000); // VGA
+    configure(0x10, 0x04, 3);
+    FuzzInput in(data, size);
+    for (unsigned steps = 0; !in.empty() && steps < 4000; ++steps) {
+        const u32 what = in.number(1);
+        const unsigned bytes = 1u << (what >> 3 & 3) % 3;
+        const auto port = [&]() -> u16 {
+            const u32 pick = in.number(2);
+            if (aim.ports.empty() || (what & 0x20 && what & 0x40)) return static_cast<u16>(pick);
+            const auto [first, count] = aim.ports[pick % aim.ports.size()];
+            return static_cast<u16>(first + (pick >> 8) % count);
+        };
+        const auto address = [&]() -> u64 {
+            const u32 pick = in.number(4);
+            if (aim.memory.empty() || what & 0x80) return pick % (2 << 20);
+            const auto [first, count] = aim.memory[pick % aim.memory.size()];
+            return first + (pick >> 4) % count;
+        };
+        pc.clock.set_now(machine.now());
+        switch (what & 7) {
+        case 0:
+        case 1:
+        case 2: {
+            const u16 at = port();
+            pc.io.write(at, bytes, in.number(bytes));
+            break;
+        }
+        case 3: static_cast<void>(pc.io.read(port(), bytes)); break;
+        case 4: {
+            const u64 at = address();
+            pc.memory.write(PhysAddr{at}, bytes, in.number(bytes));
+            break;
+        }
+        case 5: static_cast<void>(pc.memory.read(PhysAddr{address()}, bytes)); break;
+        case 6: { // the data port of a transfer, many times
+            const u16 at = port();
+            for (unsigned i = 0; i < 256; ++i) pc.io.write(at, bytes, i);
+            break;
+        }
+        case 7: {
+            const u64 ticks = u64{1} << in.number(1) % 28;
+            if (machine.run_until(machine.now() + ticks).reason != StopReason::Reached) return;
+            break;
+        }
+        }
+    }
+    static_cast<void>(machine.picture());
+    static_cast<void>(machine.digest());
+}
+
+} // namespace r86
