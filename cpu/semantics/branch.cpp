@@ -55,13 +55,19 @@ Fault loop(Cpu& cpu, const Insn& insn) { return loop_if(cpu, insn, true); }
 Fault loope(Cpu& cpu, const Insn& insn) { return loop_if(cpu, insn, cpu.s.flags.zf()); }
 Fault loopne(Cpu& cpu, const Insn& insn) { return loop_if(cpu, insn, !cpu.s.flags.zf()); }
 
+/// Intel's processors check the stack before the target, so #SS or a page fault of the push comes before #GP.
 Fault call(Cpu& cpu, const Insn& insn) {
-    const u64 back = cpu.s.next_rip;
-    if (Fault fault = take(cpu, insn)) return fault;
-    const Fault fault =
-        by_width(insn.operand_size, [&](auto zero) { return cpu.push(static_cast<decltype(zero)>(back)); });
-    if (fault) cpu.s.next_rip = back;
-    return fault;
+    u64 target = 0;
+    if (Fault fault = target_of(cpu, insn, target)) return fault;
+    return by_width(insn.operand_size, [&](auto zero) -> Fault {
+        using T = decltype(zero);
+        const T back = static_cast<T>(cpu.s.next_rip);
+        T untouched;
+        const u32 slot = (cpu.stack_pointer() - static_cast<u32>(sizeof(T))) & cpu.stack_mask();
+        if (Fault fault = cpu.read_for_write<T>(SS, slot, untouched)) return fault;
+        if (Fault fault = cpu.branch_near(target, insn.operand_size)) return fault;
+        return cpu.push(back);
+    });
 }
 
 Fault ret(Cpu& cpu, const Insn& insn) {

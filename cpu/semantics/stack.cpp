@@ -73,14 +73,14 @@ static Fault enter_frame(Cpu& cpu, const Insn& insn) {
     const u32 pushes = level == 0 ? 1 : level + 1;
     const u32 top = (sp - pushes * step - size) & mask;
 
+    // All checks first, in the order of the accesses; the new top is touched like an operand.
+    T untouched;
     for (u32 n = 1; n <= pushes; ++n) {
         if (n >= 2 && n < pushes) {
-            if (Fault fault = cpu.probe_read(SS, (bp - (n - 1) * step) & mask, step)) return fault;
+            if (Fault fault = cpu.read<T>(SS, (bp - (n - 1) * step) & mask, untouched)) return fault;
         }
-        if (Fault fault = cpu.probe_write(SS, (sp - n * step) & mask, step)) return fault;
+        if (Fault fault = cpu.read_for_write<T>(SS, (sp - n * step) & mask, untouched)) return fault;
     }
-    // The new top is touched like an operand, alignment included.
-    T untouched;
     if (Fault fault = cpu.read_for_write<T>(SS, top, untouched)) return fault;
 
     for (u32 n = 1; n <= pushes; ++n) {

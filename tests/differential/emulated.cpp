@@ -87,7 +87,7 @@ void Emulated::build_tables() {
     gdt(kUserCodeSelector, descriptor(0, 0xFFFFF, 0xFB, 0xC));
     gdt(kUserDataSelector, descriptor(0, 0xFFFFF, 0xF3, 0xC));
     gdt(0x7B, descriptor(0, 0, 0xF5, 4));
-    gdt(kExitSelector, descriptor(0, 0xFFFFF, 0xFB, 0xC));
+    gdt(kExitSelector, descriptor(0, 0xFFFFF, 0xFB, 0xA)); // L and not D, as LAR shows it
     for (unsigned n = 0; n < kLocals; ++n) poke64(system(kLdtAt) + 8 * n, local_descriptor(kLocalDescriptors[n]));
     // As Linux sets its gates: only INT3 and INTO may be called from programs.
     for (u32 vector = 0; vector < 256; ++vector) {

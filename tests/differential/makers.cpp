@@ -48,9 +48,12 @@ const MakerDifference kDifferences[] = {
              return false;
          return copy_around(f, stack_linear(f), 160, 0);
      }},
-    {"x87 images before a fault", "FNSAVE, FNSTENV, FXSAVE: the part before a page that faults may be in memory",
+    {"long x87 stores before a fault",
+     "80-bit stores, FNSAVE, FNSTENV, FXSAVE: the part before a page that faults may be in memory",
      [](Faulted& f) {
          const Mnemonic m = f.insn.mnemonic;
+         if ((m == Mnemonic::fstp && f.insn.op[0].width == 10) || m == Mnemonic::fbstp)
+             return copy_around(f, operand_linear(f), 0, 10);
          if (m != Mnemonic::fnsave && m != Mnemonic::fnstenv && m != Mnemonic::fxsave) return false;
          return copy_around(f, operand_linear(f), 0, 512);
      }},
@@ -107,17 +110,20 @@ std::span<const MakerDifference> maker_differences() { return kDifferences; }
 std::string judge(const Program& program, const Layout& layout, const Outcome& host, const Outcome& ours,
                   bool undefined_flags, std::vector<usize>* applied) {
     if (host.ending == Ending::Timeout || ours.ending == Ending::Timeout) return "";
+    // A far return that found the exit's selector on the stack goes on in 64-bit code.
+    if (host.ending == Ending::Fault && host.registers.selector[CS] == kExitSelector) return "";
     Mask mask;
     if (!undefined_flags) mask = mask_at(follow_flags(program, layout), program, layout, host);
     std::string text = compare(host, ours, mask);
     if (text.empty() || host.ending != Ending::Fault || ours.ending != Ending::Fault) return text;
-    const usize piece = piece_at(program, layout, host.registers.eip);
-    if (piece >= program.pieces.size()) return text;
+    // The code as it is now, at the very place: a wild jump may have gone into the middle of an instruction.
     static const CpuModel model = find_cpu_model("max");
     static const Decoder decoder(model);
+    const u32 linear = host.registers.eip + (program.code16 || program.based_code ? kCode : 0);
+    const u32 offset = image_offset(linear);
+    if (linear - kCode >= 4 * kPage) return text;
     std::array<u8, 15> bytes{};
-    std::copy_n(layout.code.begin() + layout.begin[piece],
-                std::min<usize>(15, layout.code.size() - layout.begin[piece]), bytes.begin());
+    std::copy_n(host.memory.begin() + offset, std::min<usize>(15, 4 * kPage - offset), bytes.begin());
     Insn insn;
     if (decoder.decode(bytes, program.code16 ? CodeSize::Bits16 : CodeSize::Bits32, insn) != DecodeResult::Ok)
         return text;

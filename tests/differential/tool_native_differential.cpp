@@ -127,6 +127,11 @@ public:
         std::printf("%llu programs, %llu instructions, %u differences\n", static_cast<unsigned long long>(programs),
                     static_cast<unsigned long long>(executed), failures);
         if (options_.show)
+            for (usize i = 0; i < maker_differences().size(); ++i)
+                std::printf("difference %s | %lld | %s\n", maker_differences()[i].name,
+                            static_cast<long long>(std::count(applied_.begin(), applied_.end(), i)),
+                            maker_differences()[i].reason);
+        if (options_.show)
             for (const auto& [ending, count] : endings)
                 std::printf("  ending %d: %llu\n", ending, static_cast<unsigned long long>(count));
         if (options_.show)

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Runs the tests of the processor and writes docs/exactness.md from what they report.
+
+usage: tools/exactness.py BUILD_DIR [--instructions N] [--vectors FOLDER]
+"""
+import argparse
+import glob
+import pathlib
+import re
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# Group, test files of tests/cpu (without _test.cpp), oracle.
+UNIT_GROUPS = [
+    ("Arithmetic and logic, flags", ["alu"], "definitions bit by bit"),
+    ("Integer, string, stack, branch instructions", ["integer"], "SDM Vol. 2"),
+    ("x87 add, subtract, multiply, divide, square root, conversions", ["fpu_softfloat"], "the host's x87"),
+    ("x87 instructions, stack, exceptions, environments", ["fpu_x87"], "the host's x87; SDM Vol. 1, 8"),
+    ("x87 transcendental instructions", ["fpu_transcendental"], "MPFR, at most 1 ulp"),
+    ("MMX, SSE, SSE2, SSE3, SSSE3", ["sse_host", "sse_lanes", "sse_state"], "the host's SSE; SDM Vol. 2"),
+    ("Descriptor loads and checks", ["protected_load"], "SDM Vol. 3, 3 and 5"),
+    ("Far transfers, call gates", ["protected_transfer"], "SDM Vol. 3, 5.8"),
+    ("Interrupts, exceptions, double and triple faults", ["protected_interrupt"], "SDM Vol. 3, 6"),
+    ("Task switches", ["protected_task"], "SDM Vol. 3, 7"),
+    ("Virtual-8086 mode, VME", ["protected_v86"], "SDM Vol. 3, 20"),
+    ("Paging, control and debug registers, system instructions", ["protected_system", "protected_paging"],
+     "SDM Vol. 3, 2, 4 and 17"),
+    ("Self-modifying code", ["self_modifying"], "SDM Vol. 3, 8.1.3"),
+    ("System management mode", ["protected_smm"], "SDM Vol. 3, 34"),
+    ("Processor models, CPUID, MSRs", ["model"], "SDM Vol. 2, CPUID"),
+    ("Hostile descriptor tables, whole programs", ["protected_fuzz", "protected_program"], "invariants; SDM"),
+]
+
+
+def run(*command):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+    return done.returncode, done.stdout
+
+
+def unit_counts(program, files):
+    """Test cases and assertions of these files, as Catch2 counts them."""
+    tags = ",".join(f"[#{name}_test]" for name in files if (ROOT / f"tests/cpu/{name}_test.cpp").exists())
+    status, text = run(program, "-#", tags)
+    found = re.search(r"All tests passed \((\d+) assertions? in (\d+) test cases?\)", text)
+    if not found:
+        return 0, 0, "FAILED" if "failed" in text else "not run"
+    return int(found[2]), int(found[1]), "passed"
+
+
+def capstone_differences():
+    text = (ROOT / "tests/cpu/capstone_differences.inc").read_text()
+    for entry in text.split("R86_DIFFERENCE(")[1:]:
+        strings = re.findall(r'"((?:[^"\\]|\\.)*)"', entry)
+        mode = re.search(r"Bits(16|32|64),\s*\"([0-9A-F ]+)\",\s*\"([^\"]*)\",\s*\"([^\"]*)\"", entry)
+        if strings and mode:
+            yield strings[0], mode[1], mode[2], mode[3], mode[4]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--instructions", type=int, default=10_000_000)
+    parser.add_argument("--vectors", default=str(ROOT / "../shared/cputests"))
+    options = parser.parse_args()
+    tests = options.build / "tests"
+    unit = tests / "unit_cpu"
+    out = [
+        "# How exact the processor is",
+        "",
+        "Written by `tools/exactness.py` from a run of the tests; the numbers are of that run. Do not edit.",
+        "",
+        "| group | test cases | checks | oracle | result |",
+        "|---|---|---|---|---|",
+    ]
+
+    status, text = run(unit, "[capstone]", "-s")
+    compared = sum(int(n) for n in re.findall(r"0 of (\d+) comparisons cannot be explained\s+.*?", text))
+    compared //= 2  # said once for each of two checks
+    cases = re.search(r"in (\d+) test cases?\)", text)
+    out.append(f"| Decoder: length, validity, mnemonic, operands | {cases[1] if cases else 0} | {compared:,} byte strings | "
+               f"Capstone; SDM where they differ | {'passed' if status == 0 and compared else 'not run'} |")
+    for group, files, oracle in UNIT_GROUPS:
+        count, checks, result = unit_counts(unit, files)
+        if result != "not run":
+            out.append(f"| {group} | {count} | {checks:,} | {oracle} | {result} |")
+
+    files = sorted(glob.glob(options.vectors + "/**/*.MOO*", recursive=True))
+    skips = []
+    if files:
+        status = subprocess.run([str(tests / "instruction_vectors"), *files], capture_output=True, text=True)
+        total = re.search(r"^total passed (\d+) failed (\d+) skipped (\d+)", status.stdout, re.M)
+        skips = re.findall(r"skipped (\d+) by rule ([\w-]+): (.*)", status.stdout + status.stderr)
+        out.append(f"| Real-mode instructions, recorded on a Harris 80286 | {len(files)} files | {int(total[1]):,} passed, "
+                   f"{total[2]} failed, {int(total[3]):,} skipped by rules | SingleStepTests/80286 | "
+                   f"{'passed' if total[2] == '0' else 'FAILED'} |")
+
+    status, native = run(tests / "native_differential", "--instructions", options.instructions, "--show")
+    found = re.search(r"(\d+) programs, (\d+) instructions, (\d+) differences", native)
+    host = re.search(r"host: (.*)", native)
+    if found:
+        out.append(f"| Random programs, 16 and 32 bits: integer, x87, MMX, SSE to SSSE3, faults | {int(found[1]):,} programs | "
+                   f"{int(found[2]):,} instructions, {found[3]} differences | the host's processor ({host[1]}) | "
+                   f"{'passed' if found[3] == '0' else 'FAILED'} |")
+    else:
+        out.append(f"| Random programs | | | the host's processor | {native.strip().splitlines()[-1] if native else 'not run'} |")
+    status, text = run(tests / "unit_differential")
+    found = re.search(r"\((\d+) assertions? in (\d+) test cases?\)", text)
+    if found:
+        out.append(f"| What random programs found; seven interpreter settings; one digest for all hosts | {found[2]} | "
+                   f"{int(found[1]):,} | an Intel processor, recorded | {'passed' if status == 0 else 'FAILED'} |")
+
+    out += ["", "## Random programs: where processors differ", "",
+            "Each brings the comparison to the host's result in these fields only. Times it was needed in this run.", "",
+            "| difference | times | reason |", "|---|---|---|"]
+    for name, count, reason in re.findall(r"^difference (.*?) \| (\d+) \| (.*)$", native, re.M):
+        out.append(f"| {name} | {count} | {reason} |")
+    out += ["", "Undefined status flags are masked by the instruction table (`cpu/decoder/opcodes*.inc`), followed through jumps.",
+            "", "Not in random programs:", "", "| instruction | reason |", "|---|---|"]
+    exclusions = (ROOT / "tests/differential/exclusions.inc").read_text()
+    for name, reason in re.findall(r'^R86_EXCLUDED\((\w+),\s*"(.*)"\)', exclusions, re.M):
+        out.append(f"| {name.rstrip('_').upper()} | {reason} |")
+    if skips:
+        out += ["", "## Recordings that are skipped", "", "| rule | tests | reason |", "|---|---|---|"]
+        out += [f"| {rule} | {int(count):,} | {reason} |" for count, rule, reason in skips]
+    out += ["", "## Decoder: where Capstone and the SDM differ", "",
+            "| difference | bits | example | what the SDM makes of it | source |", "|---|---|---|---|---|"]
+    for name, bits, example, ours, citation in capstone_differences():
+        out.append(f"| {name} | {bits} | `{example}` | {ours} | {citation} |")
+    (ROOT / "docs/exactness.md").write_text("\n".join(out) + "\n")
+    print(f"docs/exactness.md: {len(out)} lines")
+
+
+if __name__ == "__main__":
+    main()
