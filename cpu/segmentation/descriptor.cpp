@@ -21,7 +21,6 @@ Fault probe_pushes(Cpu& cpu, const Segment& stack, u32 sp, unsigned size, unsign
         if (!within_limit(stack, first, bytes)) return no_room;
         // What is pushed first faults first.
         const u64 top = (stack.base + ((sp - size) & mask)) & 0xFFFFFFFF;
-        if ((top & (size - 1)) && user && (cpu.s.cr0 & kCR0_AM) && (cpu.s.eflags & kAC)) return Fault::ac();
         if (Fault fault = cpu.probe_linear({top}, size, Access::Write, user)) return fault;
         if ((top & kPageMask) >= bytes) return Fault::none();
     }
