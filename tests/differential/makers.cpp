@@ -83,6 +83,24 @@ const MakerDifference kDifferences[] = {
          fp = out;
          return true;
      }},
+    {"which item of a frame faults",
+     "IRET: Intel processors touch EFLAGS first, the emulator EIP; the same page is reported",
+     [](Faulted& f) {
+         if (f.insn.mnemonic != Mnemonic::iret || f.host.vector != 14) return false;
+         if (f.host.fault_address - f.ours.fault_address > 12) return false;
+         f.ours.fault_address = f.host.fault_address;
+         return true;
+     }},
+    {"page before limit in 80-bit operands",
+     "FLD, FBLD, FSTP, FBSTP: Intel processors access the first eight bytes before they check the last two",
+     [](Faulted& f) {
+         if (f.insn.op[0].width != 10 || f.host.vector != 14 || (f.ours.vector != 12 && f.ours.vector != 13))
+             return false;
+         const std::vector<u8> memory = f.ours.memory;
+         f.ours = f.host;
+         f.ours.memory = memory;
+         return true;
+     }},
     {"nested task in IA-32e mode",
      "IRET with NT is #GP(0) under a 64-bit kernel (SDM Vol. 3, 7.7) and a task switch otherwise",
      [](Faulted& f) {
