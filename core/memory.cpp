@@ -133,6 +133,12 @@ void PhysicalMemory::map_default(PhysAddr first, u64 size) {
     if (ram_end < first.value + size) map({ram_end}, first.value + size - ram_end, {});
 }
 
+void PhysicalMemory::content_changed(PhysAddr first, u64 size) {
+    if (!observer_) return;
+    for (u64 address = first.value; address < first.value + size; address += kPageSize)
+        if (page({address}).watch & kWatchCode) observer_->before_write({address}, static_cast<unsigned>(kPageSize));
+}
+
 void PhysicalMemory::set_overlay(PhysAddr at, MmioHandler* handler) {
     const auto tell = [this](PhysAddr first) {
         if (observer_) observer_->mapping_changed(first, {first.value + kPageSize - 1});

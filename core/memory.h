@@ -69,6 +69,8 @@ public:
     /// As the board is at power-on without any BAR: RAM where there is RAM, nothing elsewhere.
     void map_default(PhysAddr first, u64 size);
 
+    /// The bytes of [first, first + size) change by other means than a write: what was decoded from them is forgotten.
+    void content_changed(PhysAddr first, u64 size);
     /// A page of registers inside the processor (the local APIC) that hides whatever stands at that address, also when
     /// that changes underneath. nullptr takes it away.
     void set_overlay(PhysAddr page, MmioHandler* handler);

@@ -109,7 +109,7 @@ void BochsVbe::write_data(u16 value) {
     case kBank:
         // Whole 64 KiB of what the window can reach; beyond that the bank register keeps its value.
         if (value < (state_.bpp == 4 ? vram_bytes_ >> 18 : vram_bytes_ >> 16)) state_.bank = value;
-        return;
+        return; // moves no pixel
     case kVirtWidth:
         state_.virt_width = static_cast<u16>(std::clamp<u32>(value, state_.xres, max_virtual_width()));
         break;

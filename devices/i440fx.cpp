@@ -41,6 +41,14 @@ void I440fx::set_video(const PhysicalMemory::Mapping& video) {
     map_video();
 }
 
+void I440fx::set_direct_video(u32 offset, u32 size, u8* host) {
+    if (direct_.size == size && direct_.offset == offset && direct_.host == host) return;
+    memory_.content_changed({kVideoBase}, kVideoSize); // instructions that were decoded from it
+    direct_ = {offset, size, host};
+    mapped_video_ = kUnknown;
+    map_video();
+}
+
 void I440fx::set_firmware(u8* rom) {
     rom_ = rom;
     mapped_attributes_.fill(kUnknown);
@@ -72,6 +80,9 @@ void I440fx::map_video() {
     if (mapped_video_ == static_cast<u8>(visible)) return;
     mapped_video_ = static_cast<u8>(visible);
     memory_.map({kVideoBase}, kVideoSize, visible ? kRam : video_);
+    if (!visible && direct_.size)
+        memory_.map({kVideoBase + direct_.offset}, direct_.size,
+                    {PhysicalMemory::Target::HostRam, direct_.host, nullptr, 0});
 }
 
 void I440fx::set_smm(bool active) {

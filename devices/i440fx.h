@@ -16,6 +16,8 @@ public:
 
     /// What A0000h-BFFFFh is while it is not SMRAM.
     void set_video(const PhysicalMemory::Mapping& video);
+    /// A piece of it (whole pages) that may be accessed directly for the time being; size 0: none.
+    void set_direct_video(u32 offset, u32 size, u8* host);
     /// What E0000h-FFFFFh reads as while PAM does not send it to RAM: 128 KiB.
     void set_firmware(u8* rom);
     /// The processor entered or left system management mode (its SMIACT# pin).
@@ -42,6 +44,12 @@ private:
     State s_;
     PhysicalMemory& memory_;
     PhysicalMemory::Mapping video_;
+    struct DirectVideo {
+        u32 offset = 0;
+        u32 size = 0;
+        u8* host = nullptr;
+    };
+    DirectVideo direct_; // follows from the adapter's state
     u8* rom_ = nullptr;
     // What is mapped now; follows from the registers and SMM, so not state.
     std::array<u8, kSegments> mapped_attributes_;

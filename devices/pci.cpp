@@ -106,6 +106,14 @@ void PciFunction::changed(u8 first, unsigned size) {
 
 void PciFunction::config_written(u8, unsigned) {}
 
+void PciFunction::change_memory_bar(unsigned index, const PhysicalMemory::Mapping& mapping) {
+    for (Bar& bar : bars_) {
+        if (bar.offset != pci_register::kBar0 + 4 * index) continue;
+        bar.memory = mapping;
+        if (bus_ && bar.mapped) bus_->map_memory_bars();
+    }
+}
+
 void PciFunction::place_ports(const void* owner, u16 base, u16 size, PortHandler& handler) {
     if (bus_) bus_->io_.map_bar(owner, base, size, handler, name_);
 }
@@ -176,7 +184,11 @@ void PciBus::update_bars() {
             bar.mapped = base;
         }
     }
-    if (!memory_moved) return;
+    if (memory_moved) map_memory_bars();
+}
+
+/// From the last function to the first, so that the first wins where BARs overlap.
+void PciBus::map_memory_bars() {
     for (usize index = functions_.size(); index-- > 0;) {
         PciFunction* function = functions_[index];
         if (!function) continue;

@@ -61,6 +61,8 @@ protected:
     void add_port_bar(unsigned index, u16 size, PortHandler& handler);
     /// `size` is a power of two, at least 4 KiB.
     void add_memory_bar(unsigned index, u32 size, const PhysicalMemory::Mapping& mapping, bool prefetchable);
+    /// What a memory BAR leads to from now on.
+    void change_memory_bar(unsigned index, const PhysicalMemory::Mapping& mapping);
     void add_rom_bar(u32 size, u8* bytes);
     /// A port range that moves by other registers than a BAR: where it stands now; size 0 is nowhere.
     void place_ports(const void* owner, u16 base, u16 size, PortHandler& handler);
@@ -126,6 +128,7 @@ private:
     u32 data_read(unsigned byte, unsigned size) const;
     void data_write(unsigned byte, unsigned size, u32 value);
     void update_bars();
+    void map_memory_bars();
     void drive_intx(unsigned device, bool level);
 
     struct State {

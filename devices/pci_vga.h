@@ -11,11 +11,16 @@ namespace r86 {
 
 class PciVga : public PciFunction {
 public:
-    /// `frame_buffer`: a power of two bytes that the guest may read and write directly.
+    /// `frame_buffer`: a power of two bytes that the guest may read and write directly, if set_direct says so;
+    /// otherwise `linear` answers for them.
     /// `rom`: the VGA BIOS, at most 64 KiB; empty for none.
-    PciVga(std::span<u8> frame_buffer, std::span<const u8> rom);
+    PciVga(std::span<u8> frame_buffer, MmioHandler& linear, std::span<const u8> rom);
+
+    void set_direct(bool direct);
 
 private:
+    std::span<u8> frame_buffer_;
+    MmioHandler& linear_;
     std::vector<u8> rom_; // in whole pages, so that it can be mapped
 };
 

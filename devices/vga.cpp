@@ -1,4 +1,5 @@
 #include "devices/vga.h"
+#include <utility>
 
 namespace r86 {
 
@@ -8,6 +9,7 @@ Vga::Vga(EventQueue& queue, Log& log)
                                  [this] {
                                      picture_changed();
                                      update_timing();
+                                     path_changed();
                                  },
                                  [this](u32 bytes) { memory_.clear(bytes); }),
       memory_(state_.registers, vbe_),
@@ -19,10 +21,17 @@ void Vga::reset(ResetKind kind) {
     state_ = State{};
     vbe_.reset();
     if (kind == ResetKind::PowerOn) memory_.clear(VgaMemory::kBytes);
+    path_changed();
     timing_ = timing_from_registers();
     state_.origin_ns = clock_.now_ns();
     arm_frame_timer(state_.origin_ns);
     picture_changed();
+}
+
+/// A register that may decide how the processor reaches video memory was written.
+void Vga::path_changed() {
+    memory_.path_changed();
+    if (std::exchange(linear_direct_, vbe_.enabled()) != vbe_.enabled() && linear_hook_) linear_hook_(linear_direct_);
 }
 
 void Vga::visit(StateVisitor& v) {
@@ -37,6 +46,8 @@ void Vga::visit(StateVisitor& v) {
 
 void Vga::loaded() {
     timing_ = timing_from_registers();
+    memory_.loaded();
+    path_changed();
     picture_changed();
 }
 
@@ -72,6 +83,7 @@ void Vga::vertical_retrace(u64 deadline_ns) {
         state_.start_address = state_.registers.start_address();
         picture_changed();
     }
+    memory_.lend_if_busy();
     arm_frame_timer(deadline_ns);
 }
 

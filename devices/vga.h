@@ -41,8 +41,10 @@ public:
     PortHandler& vbe_ports() { return vbe_; }
     /// A0000h-BFFFFh.
     MmioHandler& window() { return memory_; }
-    /// The linear frame buffer. Whoever maps it may write to it directly.
+    /// The linear frame buffer. Whoever maps it may write to it directly while a VBE mode is on, and goes through
+    /// memory().linear() otherwise: on_linear_change tells.
     std::span<u8> vram() { return memory_.bytes(); }
+    void on_linear_change(std::function<void(bool direct)> hook) { linear_hook_ = std::move(hook); }
     VgaMemory& memory() { return memory_; }
 
     /// `hook` is called at each vertical retrace while frames are wanted, from the timer; it may call render().
@@ -80,6 +82,7 @@ private:
     void arm_frame_timer(u64 after_ns);
     void vertical_retrace(u64 deadline_ns);
     void picture_changed() { ++generation_; }
+    void path_changed();
     VgaView view(VgaBlink blink) const;
 
     const VirtualClock& clock_;
@@ -90,6 +93,8 @@ private:
     VgaTiming timing_; // follows from the registers
     FontSet fonts_;
     std::function<void()> frame_hook_;
+    std::function<void(bool)> linear_hook_;
+    bool linear_direct_ = false; // follows from the VBE registers
     bool frames_wanted_ = false;
     u64 generation_ = 0;
 };

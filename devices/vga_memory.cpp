@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace r86 {
 
@@ -22,7 +23,7 @@ static_assert(plane_bytes(0b1010) == 0xFF00FF00u);
 } // namespace
 
 VgaMemory::VgaMemory(VgaRegisters& registers, const BochsVbe& vbe)
-    : registers_(registers), vbe_(vbe), vram_(static_cast<u8*>(host_allocate(kBytes))) {}
+    : registers_(registers), vbe_(vbe), vram_(static_cast<u8*>(host_allocate(kBytes))), direct_(vram_) {}
 
 VgaMemory::~VgaMemory() { host_release(vram_, kBytes); }
 
@@ -60,7 +61,7 @@ u32 VgaMemory::load(u32 cell) const {
     return value;
 }
 
-u8 VgaMemory::read_byte(u32 address) {
+u8 VgaMemory::byte_of(u32 address, u32& latches) const {
     const VgaRegisters& r = registers_;
     unsigned plane = r.read_map_select();
     u32 cell;
@@ -71,30 +72,42 @@ u8 VgaMemory::read_byte(u32 address) {
         if (r.odd_even_reads()) plane = (plane & 2) | (address & 1);
         cell = cell_of(r.chain_odd_even() ? (address & ~1u) | (address >> 16) : address);
     }
-    registers_.latches = load(cell);
-    if (!r.read_mode_1()) return static_cast<u8>(r.latches >> (plane * 8));
+    latches = load(cell);
+    if (!r.read_mode_1()) return static_cast<u8>(latches >> (plane * 8));
     // Read mode 1: a bit is set where every plane that Color Don't Care names agrees with Color Compare.
-    const u32 differs = (r.latches ^ plane_bytes(r.graphics[2])) & plane_bytes(r.graphics[7]);
+    const u32 differs = (latches ^ plane_bytes(r.graphics[2])) & plane_bytes(r.graphics[7]);
     const u32 folded = differs | differs >> 16;
     return static_cast<u8>(~(folded | folded >> 8));
 }
 
+u8 VgaMemory::read_byte(u32 address) {
+    u32 latches;
+    const u8 value = byte_of(address, latches);
+    if (form_ == VgaForm::General) registers_.latches = latches;
+    return value;
+}
+
+u8 VgaMemory::peek(u64 offset) const {
+    settle();
+    u32 address, latches;
+    if (!decode(offset, address)) return 0xFF;
+    return vbe_.packed() ? vram_[(vbe_.bank_offset() + address) % kBytes] : byte_of(address, latches);
+}
+
 u64 VgaMemory::read(u64 offset, unsigned size) {
+    ++accesses_;
     u64 value = 0;
     for (unsigned i = 0; i < size; ++i) {
         u32 address;
         u8 byte = 0xFF;
-        if (decode(offset + i, address))
+        if (direct_.lent()) {
+            if (const u8* lent = direct_.at(offset + i)) byte = *lent;
+        } else if (decode(offset + i, address)) {
             byte = vbe_.packed() ? vram_[(vbe_.bank_offset() + address) % kBytes] : read_byte(address);
+        }
         value |= u64{byte} << (i * 8);
     }
     return value;
-}
-
-/// Write mode 0 without rotation, set/reset, function or mask: what text and packed graphics use.
-bool VgaMemory::plain_writes() const {
-    const auto& g = registers_.graphics;
-    return ((g[5] & 3) | g[1] | g[3]) == 0 && g[8] == 0xFF;
 }
 
 /// IBM, "Graphics Mode Register", write modes 0 to 3.
@@ -135,21 +148,34 @@ void VgaMemory::store(Target target, u32 pixels) {
 void VgaMemory::write_byte(u32 address, u8 value) { store(write_target(address), through_data_path(value)); }
 
 void VgaMemory::write(u64 offset, unsigned size, u64 value) {
+    ++accesses_;
     ++generation_;
     u32 address;
-    if (!vbe_.packed() && plain_writes()) {
-        // Whole cells at once; the rest goes byte by byte. A window border is never inside of an aligned access.
-        while (size >= 4 && registers_.chain4() && offset % 4 == 0 && decode(offset, address)) {
+    switch (form_) {
+    case VgaForm::Chain4: // whole cells at once; the rest goes byte by byte
+        if (direct_.lent()) return write_lent(offset, size, value);
+        for (; size >= 4 && offset % 4 == 0 && decode(offset, address); offset += 4, size -= 4, value >>= 32)
             store({cell_of(address), 0b1111}, static_cast<u32>(value));
-            offset += 4, size -= 4, value >>= 16, value >>= 16;
-        }
-        const bool text = registers_.odd_even_writes() && registers_.chain_odd_even() && !registers_.chain4();
-        while (size >= 2 && text && offset % 2 == 0 && decode(offset, address)) {
-            const u32 pair = static_cast<u16>(value);
-            store({cell_of((address & ~1u) | (address >> 16)), 0b1111}, pair | pair << 16);
-            offset += 2, size -= 2, value >>= 16;
-        }
+        break;
+    case VgaForm::Text:
+        if (direct_.lent()) return write_lent(offset, size, value);
+        for (; size >= 2 && offset % 2 == 0 && decode(offset, address); offset += 2, size -= 2, value >>= 16)
+            store({cell_of(address), 0b0011}, static_cast<u16>(value));
+        break;
+    case VgaForm::Packed: {
+        const u64 byte = vbe_.bank_offset() + offset;
+        if (offset + size > 0x10000 || byte + size > kBytes) break;
+        touch(static_cast<u32>(byte));
+        std::memcpy(vram_ + byte, &value, size); // an access stays in one page
+        return;
     }
+    case VgaForm::General: break;
+    }
+    if (size) write_general(offset, size, value);
+}
+
+void VgaMemory::write_general(u64 offset, unsigned size, u64 value) {
+    u32 address;
     for (; size; ++offset, --size, value >>= 8) {
         if (!decode(offset, address)) continue;
         if (vbe_.packed()) {
@@ -162,17 +188,84 @@ void VgaMemory::write(u64 offset, unsigned size, u64 value) {
     }
 }
 
-void VgaMemory::touch(u32 byte) {
+// ---- the window as host memory
+
+void VgaMemory::write_lent(u64 offset, unsigned size, u64 value) {
+    for (; size; ++offset, --size, value >>= 8)
+        if (u8* lent = direct_.at(offset)) *lent = static_cast<u8>(value);
+}
+
+void VgaMemory::settle() const {
+    // Whoever is told of a first touch looks at video memory as it was.
+    if (!direct_.lent() || std::exchange(settling_, true)) return;
+    if (direct_.put_back([this](u32 byte) { touch(byte); })) ++generation_;
+    settling_ = false;
+}
+
+u64 VgaMemory::window_offset(VgaForm form) const {
+    return form == VgaForm::Chain4 ? 0 : registers_.memory_map() == 2 ? 0x10000 : 0x18000;
+}
+
+void VgaMemory::path_changed() {
+    const VgaForm form = vga_form(registers_, vbe_);
+    if (direct_.lent() && (form != form_ || direct_.piece().offset != window_offset(form))) {
+        settle();
+        direct_.forget();
+        if (direct_hook_) direct_hook_();
+    }
+    if (form != form_) accesses_ = 0;
+    form_ = form;
+}
+
+/// Mapping the window costs some microseconds, which pays off where a frame makes a few hundred accesses.
+void VgaMemory::lend_if_busy() {
+    constexpr u32 kBusy = 256;
+    const bool busy = std::exchange(accesses_, 0) >= kBusy;
+    if (!busy || direct_.lent() || (form_ != VgaForm::Chain4 && form_ != VgaForm::Text)) return;
+    direct_.lend(form_, static_cast<u32>(window_offset(form_)));
+    if (direct_hook_) direct_hook_();
+}
+
+void VgaMemory::loaded() {
+    form_ = vga_form(registers_, vbe_);
+    accesses_ = 0;
+    direct_.forget();
+    if (direct_hook_) direct_hook_();
+}
+
+u64 VgaMemory::Linear::read(u64 offset, unsigned size) {
+    u64 value = 0;
+    for (unsigned i = 0; i < size; ++i) {
+        const u32 byte = static_cast<u32>(offset + i) % kBytes;
+        const u8* shadow = memory.direct_.shadow(byte);
+        value |= u64{shadow ? *shadow : memory.vram_[byte]} << (8 * i);
+    }
+    return value;
+}
+
+void VgaMemory::Linear::write(u64 offset, unsigned size, u64 value) {
+    ++memory.generation_;
+    for (unsigned i = 0; i < size; ++i, value >>= 8) {
+        const u32 byte = static_cast<u32>(offset + i) % kBytes;
+        memory.touch(byte);
+        memory.vram_[byte] = static_cast<u8>(value);
+        if (u8* shadow = memory.direct_.shadow(byte)) *shadow = static_cast<u8>(value);
+    }
+}
+
+void VgaMemory::touch(u32 byte) const {
     const u32 page = byte / kPageBytes;
     if (!touched(page)) touch_page(page);
 }
 
-void VgaMemory::touch_page(u32 page) {
+void VgaMemory::touch_page(u32 page) const {
     if (first_touch_) first_touch_(page);
     touched_[page / 64] |= u64{1} << (page % 64);
 }
 
 void VgaMemory::clear(u32 count) {
+    path_changed();
+    settle();
     count = std::min(count, kBytes);
     for (u32 byte = 0; byte < count; byte += kPageBytes) touch(byte);
     if (count == kBytes)
@@ -184,6 +277,10 @@ void VgaMemory::clear(u32 count) {
 
 /// Most of video memory is never written, so only pieces that are not all zero are listed.
 void VgaMemory::visit(StateVisitor& v) {
+    if (v.loading())
+        direct_.forget(); // loaded() tells the board
+    else
+        settle();
     if (v.skips_bulk()) {
         if (v.loading()) ++generation_;
         return;

@@ -85,9 +85,13 @@ void Vga::write8(u16 offset, u8 value) {
     case kAttribute: write_attribute(value); break;
     case kMiscWrite:
         r.misc_output = value & 0xEF;
+        path_changed();
         update_timing();
         break;
-    case kSubsystemEnable: r.subsystem_enable = value & 0x01; return;
+    case kSubsystemEnable:
+        r.subsystem_enable = value & 0x01;
+        path_changed();
+        return;
     case kSequencerIndex: r.sequencer_index = value & 0x07; return;
     case kSequencerData: write_sequencer(value); break;
     case kPelMask: r.dac.pel_mask = value; break;
@@ -138,12 +142,15 @@ void Vga::write_sequencer(u8 value) {
     VgaRegisters& r = state_.registers;
     if (r.sequencer_index >= r.sequencer.size()) return;
     r.sequencer[r.sequencer_index] = value & kSequencerBits[r.sequencer_index];
+    path_changed();
     update_timing();
 }
 
 void Vga::write_graphics(u8 value) {
     VgaRegisters& r = state_.registers;
-    if (r.graphics_index < r.graphics.size()) r.graphics[r.graphics_index] = value & kGraphicsBits[r.graphics_index];
+    if (r.graphics_index >= r.graphics.size()) return;
+    r.graphics[r.graphics_index] = value & kGraphicsBits[r.graphics_index];
+    path_changed();
 }
 
 u8 Vga::read_attribute() const {

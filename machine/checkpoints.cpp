@@ -16,8 +16,9 @@ Checkpoints::Checkpoints(Machine& machine)
         const u64 in_ram = static_cast<u64>(host - ram) >> kPageShift;
         if (host >= ram && in_ram < ram_pages_)
             touch_page(in_ram);
-        else
+        else if (host >= video && static_cast<u64>(host - video) >> kPageShift < pages_ - ram_pages_)
             touch_page(ram_pages_ + (static_cast<u64>(host - video) >> kPageShift));
+        // else: the VGA's window while it is lent; it comes back through video memory
     });
     machine_.pc().vga.memory().on_first_touch([this](u32 page) { touch_page(ram_pages_ + page); });
     for (u64 key = 0; key < pages_; ++key) memory.mark_clean(page_bytes(key));
@@ -173,6 +174,7 @@ void Checkpoints::mark(u64 key, const VersionRef* target) {
 
 void Checkpoints::arrive(Checkpoint* next) {
     R86_ASSERT(next->parent == base_);
+    (void)machine_.pc().vga.vram(); // up to date, and with it what is dirty
     ++mark_clock_;
     marked_.clear();
     for (const u64 key : dirty_) mark(key, &slot(key).version);
@@ -346,6 +348,7 @@ void Checkpoints::start_hashing() {
 }
 
 RamHash Checkpoints::memory_hash() {
+    (void)machine_.pc().vga.vram(); // up to date, and with it what is dirty
     if (hashes_.empty()) start_hashing();
     RamHash sum = hash_sum_;
     for (const u64 key : dirty_) {

@@ -8,6 +8,7 @@
 namespace r86 {
 
 namespace {
+constexpr u64 kVideoWindow = 0xA0000;
 constexpr u64 kLeastMemory = u64{1} << 20;
 constexpr char kMagic[] = "rewind86 state 1";
 constexpr u32 kFirstRemovable = 16; // numbers of images: disks below
@@ -303,7 +304,11 @@ std::vector<u8> Machine::read_physical(u64 address, usize length) {
     for (usize i = 0; i < length; ++i) {
         const PhysAddr at{address + i};
         if (!pc_.memory.exists(at)) continue;
-        if (const u8* page = pc_.memory.page(at).read) out[i] = page[at.value & kPageMask];
+        const Page& page = pc_.memory.page(at);
+        if (page.read)
+            out[i] = page.read[at.value & kPageMask];
+        else if (at.value >= kVideoWindow && at.value < kVideoWindow + VgaDirect::kWindowBytes)
+            out[i] = pc_.vga.memory().peek(at.value - kVideoWindow);
     }
     return out;
 }

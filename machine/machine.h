@@ -91,7 +91,7 @@ public:
     Pc& pc() { return pc_; }
     const MachineConfig& config() const { return config_; }
     Log& log() { return log_; }
-    /// RAM and ROM without side effects; what nobody or a chip answers reads as FFh.
+    /// RAM, ROM and the VGA's window without side effects; what nobody or another chip answers reads as FFh.
     std::vector<u8> read_physical(u64 address, usize length);
     /// Through the page tables as they are; false as soon as a page is not mapped.
     bool read_linear(u64 address, usize length, std::vector<u8>& out);

@@ -30,7 +30,7 @@ Pc::Pc(MachineConfig& config, Log& log_)
       cpu(model, memory, io, clock, log), bios(config.bios.empty() ? copy(bundled_bios().bytes) : config.bios),
       bios_low(low_window(bios)), hpet(config.hpet ? std::make_unique<Hpet>(events) : nullptr),
       io_apic(hpet ? 0xFFFFFF : 0xFFFF), rtc(events, config.rtc), pmc(memory, 0x1AF4, 0x1100),
-      pci_vga(vga.vram(), choose_vgabios(config)) {
+      pci_vga(vga.vram(), vga.memory().linear(), choose_vgabios(config)) {
     wire_processor();
     wire_apics();
     if (hpet) wire_hpet();
@@ -254,6 +254,11 @@ void Pc::wire_pci() {
     pci.set_reset_control(reset_control);
     pci.set_memory_window(std::max<u64>(memory.ram_size(), 0x100000), kInterruptControllers - 1);
     pmc.set_video({PhysicalMemory::Target::Mmio, nullptr, &vga.window(), 0});
+    vga.memory().on_direct_change([this] {
+        const VgaDirect::Piece piece = vga.memory().direct();
+        pmc.set_direct_video(piece.offset, piece.size, piece.host);
+    });
+    vga.on_linear_change([this](bool direct) { pci_vga.set_direct(direct); });
     pmc.set_firmware(bios_low.data());
     pci.attach(0, 0, pmc);
     pci.attach(1, 0, isa_bridge);

@@ -14,6 +14,11 @@ struct Echo : PortHandler {
     void write8(u16, u8 value) override { last = value; }
 };
 
+struct FlatMemory : MmioHandler {
+    u64 read(u64 offset, unsigned) override { return 0x77 + offset; }
+    void write(u64, unsigned, u64) override {}
+};
+
 struct TestCard : PciFunction {
     TestCard(PortHandler& ports, std::span<u8> memory) : PciFunction({0x1234, 0x5678, 2, 0, 0, 1, 0, 0}, "card") {
         add_port_bar(0, 32, ports);
@@ -113,7 +118,8 @@ TEST_CASE("PCI 2.2, 6.2.5.2: a ROM needs memory space and its own enable bit") {
     Bench b;
     std::vector<u8> frame_buffer(0x100000);
     const std::vector<u8> rom = {0x55, 0xAA, 0x01};
-    PciVga vga(frame_buffer, rom);
+    FlatMemory linear;
+    PciVga vga(frame_buffer, linear, rom);
     b.bus.attach(2, 0, vga);
     vga.config_write(0x30, 4, 0xFFFFFFFF);
     CHECK(vga.config_read(0x30, 4) == 0xFFFF0001);
@@ -126,13 +132,29 @@ TEST_CASE("PCI 2.2, 6.2.5.2: a ROM needs memory space and its own enable bit") {
     CHECK(b.memory.read({0xF0000000}, 2) == 0xAA55);
 }
 
+TEST_CASE("the display adapter's frame buffer is its own to answer for, or plain memory") {
+    Bench b;
+    std::vector<u8> frame_buffer(0x100000, 0x33);
+    FlatMemory linear;
+    PciVga vga(frame_buffer, linear, {});
+    b.bus.attach(2, 0, vga);
+    vga.config_write(0x10, 4, 0xE0000000);
+    vga.config_write(4, 2, 2);
+    CHECK(b.memory.read({0xE0000001}, 1) == 0x78);
+    vga.set_direct(true);
+    CHECK(b.memory.read({0xE0000001}, 1) == 0x33);
+    vga.set_direct(false);
+    CHECK(b.memory.read({0xE0000001}, 1) == 0x78);
+}
+
 TEST_CASE("PIIX3, PIRQRC: INTx lines are shared, level-triggered and routed") {
     Bench b;
     Piix4Isa isa;
     b.bus.attach(1, 0, isa);
     b.bus.on_pirq([&](unsigned pirq, bool level) { isa.set_pirq(pirq, level); });
     std::vector<u8> frame_buffer(0x100000);
-    PciVga other(frame_buffer, {});
+    FlatMemory linear;
+    PciVga other(frame_buffer, linear, {});
     b.bus.attach(7, 0, other); // slots 3 and 7 share PIRQC
     b.card.intx().set(true);
     for (unsigned n = 0; n < 16; ++n) CHECK_FALSE(isa.irq[n].level()); // routing is off after reset

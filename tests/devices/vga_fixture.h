@@ -3,6 +3,7 @@
 #include "devices/vga.h"
 #include "tests/catch.h"
 #include <algorithm>
+#include <cstring>
 #include <map>
 
 namespace r86 {

@@ -1,0 +1,99 @@
+#include "devices/vga_direct.h"
+#include "core/host_memory.h"
+#include <cstring>
+
+namespace r86 {
+
+namespace {
+
+constexpr u32 kChain4Bytes = 0x10000;
+constexpr u32 kTextBytes = 0x8000;
+
+/// What one group of window bytes is in video memory: chain-4, four bytes of a cell in sixteen; text, two in eight.
+template <class Group>
+constexpr u32 kStride = sizeof(Group) * sizeof(Group);
+static_assert(kStride<u32> == 16);
+template <>
+constexpr u32 kStride<u16> = 8;
+
+template <class Group>
+Group load(const u8* from) {
+    Group value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
+}
+
+template <class Group>
+void gather(u8* window, const u8* vram, u32 bytes) {
+    for (u32 i = 0; i < bytes / sizeof(Group); ++i)
+        std::memcpy(window + i * sizeof(Group), vram + usize{i} * kStride<Group>, sizeof(Group));
+}
+
+template <class Group>
+bool scatter(const u8* window, u8* vram, u32 bytes, const std::function<void(u32)>& touch) {
+    bool changed = false;
+    for (u32 i = 0; i < bytes / sizeof(Group); ++i) {
+        const u32 byte = i * kStride<Group>;
+        const Group value = load<Group>(window + i * sizeof(Group));
+        if (value == load<Group>(vram + byte)) continue;
+        touch(byte);
+        std::memcpy(vram + byte, &value, sizeof value);
+        changed = true;
+    }
+    return changed;
+}
+
+} // namespace
+
+VgaForm vga_form(const VgaRegisters& r, const BochsVbe& vbe) {
+    if (!r.memory_enabled()) return VgaForm::General;
+    if (vbe.enabled()) return vbe.packed() ? VgaForm::Packed : VgaForm::General;
+    // Write mode 0 without rotation, function, set/reset or mask; read mode 0.
+    const auto& g = r.graphics;
+    if (((g[5] & 3) | g[1] | g[3]) != 0 || g[8] != 0xFF || r.read_mode_1()) return VgaForm::General;
+    if (r.chain4()) return r.map_mask() == 0x0F && r.memory_map() == 1 ? VgaForm::Chain4 : VgaForm::General;
+    const bool text = r.odd_even_writes() && r.odd_even_reads() && r.chain_odd_even() && r.memory_map() >= 2;
+    return text && r.map_mask() == 0x03 && r.read_map_select() < 2 ? VgaForm::Text : VgaForm::General;
+}
+
+VgaDirect::VgaDirect(u8* vram) : vram_(vram), window_(static_cast<u8*>(host_allocate(kWindowBytes))) {}
+
+VgaDirect::~VgaDirect() { host_release(window_, kWindowBytes); }
+
+VgaDirect::Piece VgaDirect::piece() const {
+    if (!lent()) return {};
+    return {offset_, form_ == VgaForm::Chain4 ? kChain4Bytes : kTextBytes, window_ + offset_};
+}
+
+void VgaDirect::lend(VgaForm form, u32 offset) {
+    form_ = form;
+    offset_ = offset;
+    if (form == VgaForm::Chain4)
+        gather<u32>(window_ + offset, vram_, kChain4Bytes);
+    else
+        gather<u16>(window_ + offset, vram_, kTextBytes);
+}
+
+bool VgaDirect::put_back(const std::function<void(u32)>& touch) {
+    switch (form_) {
+    case VgaForm::Chain4: return scatter<u32>(window_ + offset_, vram_, kChain4Bytes, touch);
+    case VgaForm::Text: return scatter<u16>(window_ + offset_, vram_, kTextBytes, touch);
+    default: return false;
+    }
+}
+
+u8* VgaDirect::shadow(u32 byte) {
+    const u32 group = form_ == VgaForm::Chain4 ? sizeof(u32) : sizeof(u16);
+    const u32 stride = form_ == VgaForm::Chain4 ? kStride<u32> : kStride<u16>;
+    const u32 index = byte / stride * group + byte % stride;
+    if (!lent() || byte % stride >= group || index >= piece().size) return nullptr;
+    return window_ + offset_ + index;
+}
+
+u8* VgaDirect::at(u64 offset) {
+    const Piece lent_piece = piece();
+    return offset >= lent_piece.offset && offset < u64{lent_piece.offset} + lent_piece.size ? window_ + offset
+                                                                                            : nullptr;
+}
+
+} // namespace r86
