@@ -1,6 +1,6 @@
 // Differentiated system description of the PC: what ACPI operating systems cannot find out by themselves.
 // ACPI 1.0b, chapters 5 and 6. ACPI-1.0 constructs only, so that Windows 98 and 2000 can read it.
-DefinitionBlock ("dsdt.aml", "DSDT", 1, "R86", "REWIND86", 1)
+DefinitionBlock ("dsdt.aml", "DSDT", 1, "R86   ", "REWIND86", 1)
 {
     // Patched when the tables are made: the first address that PCI memory may use.
     Name (MEMS, 0xE0000000)

@@ -1,0 +1,223 @@
+// What Windows NT, 2000, XP and ReactOS need from the board: facts that documentation, source and issue threads of
+// these systems and of other emulators name. One test for each that can be seen without an image; the processor stands
+// in HLT and the test speaks to the ports.
+#include "bios/acpi_tables.h"
+#include "bios/embedded.h"
+#include "machine/machine.h"
+#include "tests/catch.h"
+#include <algorithm>
+#include <string>
+
+using namespace r86;
+
+namespace {
+
+struct Board {
+    Machine machine{config()};
+    Pc& pc = machine.pc();
+
+    static MachineConfig config() {
+        MachineConfig c;
+        c.memory_bytes = u64{4} << 20;
+        c.no_vgabios = true;
+        c.bios.assign(0x10000, 0xF4); // HLT
+        return c;
+    }
+    Board() { machine.stop_on_dead_halt(false); }
+    u32 in(u16 port, unsigned size = 1) {
+        pc.clock.set_now(machine.now());
+        return pc.io.read(port, size);
+    }
+    void out(u16 port, u32 value, unsigned size = 1) {
+        pc.clock.set_now(machine.now());
+        pc.io.write(port, size, value);
+    }
+    void pass(u64 ns) { machine.run_until(machine.tick_after(ns)); }
+    u32 pci(u8 device, u8 function, u8 offset) {
+        out(0xCF8, 0x80000000u | device << 11 | function << 8 | offset, 4);
+        return in(0xCFC, 4);
+    }
+    void set_pci(u8 device, u8 function, u8 offset, u32 value) {
+        out(0xCF8, 0x80000000u | device << 11 | function << 8 | offset, 4);
+        out(0xCFC, value, 4);
+    }
+    void place_pm() {
+        set_pci(1, 3, 0x40, 0x601);
+        set_pci(1, 3, 0x80, 1);
+    }
+    u8 cmos(u8 index) {
+        out(0x70, index);
+        return static_cast<u8>(in(0x71));
+    }
+    void set_cmos(u8 index, u8 value) {
+        out(0x70, index);
+        out(0x71, value);
+    }
+    u8 keyboard_byte() {
+        for (int i = 0; i < 2000 && !(in(0x64) & 1); ++i) pass(1'000'000);
+        return static_cast<u8>(in(0x60));
+    }
+    u8 mouse(u8 command) {
+        out(0x64, 0xD4);
+        out(0x60, command);
+        return keyboard_byte();
+    }
+    bool contains(const std::string& text) const {
+        const auto dsdt = compiled_dsdt();
+        return std::search(dsdt.begin(), dsdt.end(), text.begin(), text.end()) != dsdt.end();
+    }
+};
+
+} // namespace
+
+TEST_CASE("windows checklist, CPU: CMPXCHG8B is there and announced from the Pentium on") {
+    for (const char* name : {"pentium", "pentium3", "pentium4", "max"}) {
+        const CpuModel model = find_cpu_model(name);
+        CHECK(model.has(Feature::CX8));
+        CHECK((cpuid(model, 1, 0, 0)[3] & 1u << 8) != 0);
+        CHECK(find_cpu_model(std::string(name) + ",cpuid-limit=2").max_leaf <= 2); // NT 4
+    }
+    CHECK((cpuid(find_cpu_model("pentium3"), 2, 0, 0)[0] & 0xFF) == 1); // the loop over leaf 2 ends
+}
+
+TEST_CASE("windows checklist, timers: APIC HALs take their tick from the RTC's periodic interrupt on input 8") {
+    Board b;
+    // Input 8, edge, vector D1h, as halapic programs it; the local APIC is on.
+    b.pc.local_apic.write(0xF0, 4, 0x11F);
+    b.pc.io_apic.write(0, 4, 0x20);
+    b.pc.io_apic.write(0x10, 4, 0xD1);
+    b.set_cmos(0x0A, 0x26); // 1024 Hz
+    b.set_cmos(0x0B, 0x42);
+    b.pass(2'000'000);
+    CHECK(b.pc.local_apic.intr.level());
+    CHECK(b.pc.local_apic.acknowledge() == 0xD1);
+    b.pc.local_apic.write(0xB0, 4, 0);
+    b.pass(10'000'000);
+    CHECK_FALSE(b.pc.local_apic.intr.level()); // register C was not read
+    CHECK((b.cmos(0x0C) & 0xC0) == 0xC0);
+    b.pass(2'000'000);
+    CHECK(b.pc.local_apic.intr.level()); // reading it re-armed the line
+}
+
+TEST_CASE("windows checklist, timers: the PM timer counts at 3.579545 MHz, never backwards, and wraps at 24 bits") {
+    Board b;
+    b.place_pm();
+    u32 before = b.in(0x608, 4);
+    u64 passed = 0;
+    for (int i = 0; i < 60; ++i) {
+        b.pass(100'000'000);
+        const u32 now = b.in(0x608, 4);
+        CHECK(now < 0x1000000);
+        passed += (now - before) & 0xFFFFFF;
+        before = now;
+    }
+    CHECK(passed >= 6 * 3'579'545 - 2);
+    CHECK(passed <= 6 * 3'579'545 + 2);
+}
+
+TEST_CASE("windows checklist, interrupts: ACPI is taken over with F1h at B2h, and SCI comes on IRQ 9 as a level") {
+    Board b;
+    b.place_pm();
+    CHECK((b.in(0x604, 2) & 1) == 0);
+    b.out(0xB2, 0xF1);
+    CHECK((b.in(0x604, 2) & 1) == 1);
+    b.out(0x602, 0x100, 2); // PWRBTN_EN
+    b.pc.pic_slave.set_elcr(0x02);
+    b.machine.apply(input::PowerButton{});
+    CHECK(b.pc.pm.sci.level());
+    CHECK((b.pc.pic_slave.irr() & 2) != 0);
+    b.out(0x600, 0x100, 2);
+    CHECK_FALSE(b.pc.pm.sci.level());
+    CHECK((b.pc.pic_slave.irr() & 2) == 0);
+    b.out(0xB2, 0xF0);
+    CHECK((b.in(0x604, 2) & 1) == 0);
+}
+
+TEST_CASE("windows checklist, interrupts: soft off switches the machine off") {
+    Board b;
+    b.place_pm();
+    b.out(0x604, 0x2000, 2);
+    CHECK(b.machine.run_until(b.machine.now() + 1000).reason == StopReason::PoweredOff);
+}
+
+TEST_CASE("windows checklist, interrupts: the DSDT names no HPET, which XP would show as an unknown device") {
+    Board b;
+    CHECK_FALSE(b.contains("HPET"));
+    CHECK_FALSE(b.contains(std::string("\x41\xD0\x01\x03", 4))); // EISAID PNP0103
+    CHECK(b.contains("_S5_"));
+    CHECK(b.contains("_PRT"));
+}
+
+TEST_CASE("windows checklist, interrupts: OEM names of RSDT and FADT are the same, as the HAL choice compares them") {
+    const AcpiFiles files = build_acpi({u64{128} << 20, 1, true, false});
+    const std::string tables(files.tables.begin(), files.tables.end());
+    for (const char* signature : {"RSDT", "FACP", "APIC", "DSDT"}) {
+        const usize at = tables.find(signature);
+        REQUIRE(at != std::string::npos);
+        CHECK(tables.substr(at + 10, 14) == "R86   REWIND86");
+    }
+}
+
+TEST_CASE("windows checklist, PS/2: wide reads of 60h and 64h return the eight bits of one register") {
+    Board b;
+    b.out(0x64, 0x20); // read the command byte
+    b.pass(5'000'000);
+    const u32 status = b.in(0x64, 1);
+    CHECK((status & 1) == 1);
+    CHECK((b.in(0x64, 2) & 0xFF) == status);
+    CHECK((b.in(0x64, 4) & 0xFF) == status);
+    b.in(0x60, 4);
+    CHECK((b.in(0x64) & 1) == 0); // taken once
+}
+
+TEST_CASE("windows checklist, PS/2: reset, the wheel's knock and the secondary ID") {
+    Board b;
+    b.out(0x64, 0xA8);
+    CHECK(b.mouse(0xFF) == 0xFA);
+    CHECK(b.keyboard_byte() == 0xAA);
+    CHECK(b.keyboard_byte() == 0x00);
+    for (const u8 rate : {200, 100, 80}) {
+        CHECK(b.mouse(0xF3) == 0xFA);
+        CHECK(b.mouse(rate) == 0xFA);
+    }
+    CHECK(b.mouse(0xF2) == 0xFA);
+    CHECK(b.keyboard_byte() == 3);
+    CHECK(b.mouse(0xE9) == 0xFA); // status: reporting off, scaling 1:1; 4 counts a mm; the last rate
+    CHECK((b.keyboard_byte() & 0x30) == 0);
+    CHECK(b.keyboard_byte() == 2);
+    CHECK(b.keyboard_byte() == 80);
+    CHECK(b.mouse(0xE1) == 0xFA);
+}
+
+TEST_CASE("windows checklist, video: the Bochs interface is new enough for ReactOS' driver, with a frame buffer BAR") {
+    Board b;
+    b.out(0x1CE, 0, 2);
+    CHECK(b.in(0x1CF, 2) >= 0xB0C2);
+    CHECK(b.pci(2, 0, 0) == 0x11111234);
+    CHECK((b.pci(2, 0, 0x08) >> 8) == 0x030000);
+    b.set_pci(2, 0, 0x10, 0xFFFFFFFF);
+    CHECK((b.pci(2, 0, 0x10) & 0xFFFFFFF0) == 0xFF000000); // 16 MiB
+}
+
+TEST_CASE("windows checklist, disk: both IDE channels have bus mastering, and a command takes its time") {
+    Board b;
+    CHECK(b.pci(1, 1, 0) == 0x70108086);
+    CHECK((b.pci(1, 1, 0x08) >> 8) == 0x010180); // legacy ports, bus master
+    b.set_pci(1, 1, 0x20, 0xC001);
+    b.set_pci(1, 1, 0x04, 0x5);
+    for (const u16 base : {0xC000, 0xC008}) {
+        CHECK((b.in(static_cast<u16>(base + 2)) & 0x07) == 0);
+        b.out(base, 8);
+        CHECK(b.in(base) == 8);
+    }
+    // Windows 2000's driver loses an interrupt that comes before it has left the function that wrote the command.
+    b.out(0x376, 0);
+    b.out(0x176, 0xA0);
+    b.out(0x177, 0xA1); // IDENTIFY PACKET DEVICE
+    CHECK((b.in(0x376) & 0x80) != 0);
+    CHECK_FALSE(b.pc.ide_secondary.irq().level());
+    b.pass(1'000);
+    CHECK_FALSE(b.pc.ide_secondary.irq().level());
+    b.pass(50'000'000);
+    CHECK(b.pc.ide_secondary.irq().level());
+}
