@@ -88,20 +88,20 @@ struct OnMemory {
     }
 };
 
-template <class T>
-struct MultiplyRegister : NoMemory { // IMUL r, r
+template <bool flags>
+struct MultiplyRegister : NoMemory { // IMUL r32, r32
     static void run(Cpu& cpu, const Op& op) {
-        const auto result = alu::imul<T>(RegA<T>::get(cpu, op), RegB<T>::get(cpu, op));
-        cpu.s.flags = result.flags;
-        RegA<T>::set(cpu, op, result.low);
+        const auto result = alu::imul<u32>(RegA<u32>::get(cpu, op), RegB<u32>::get(cpu, op));
+        if constexpr (flags) cpu.s.flags = result.flags;
+        RegA<u32>::set(cpu, op, result.low);
     }
 };
-template <class T>
-struct MultiplyImmediate : NoMemory { // IMUL r, r, imm
+template <bool flags>
+struct MultiplyImmediate : NoMemory { // IMUL r32, r32, imm
     static void run(Cpu& cpu, const Op& op) {
-        const auto result = alu::imul<T>(RegB<T>::get(cpu, op), Immediate<T>::get(cpu, op));
-        cpu.s.flags = result.flags;
-        RegA<T>::set(cpu, op, result.low);
+        const auto result = alu::imul<u32>(RegB<u32>::get(cpu, op), Immediate<u32>::get(cpu, op));
+        if constexpr (flags) cpu.s.flags = result.flags;
+        RegA<u32>::set(cpu, op, result.low);
     }
 };
 template <class Addr>
@@ -118,13 +118,13 @@ struct MultiplyMemory {
     }
 };
 /// MUL and IMUL r32: EDX:EAX.
-template <bool is_signed>
+template <bool is_signed, bool flags>
 struct MultiplyWide : NoMemory {
     static void run(Cpu& cpu, const Op& op) {
         const u32 a = gpr32(cpu, RAX);
         const u32 b = RegB<u32>::get(cpu, op);
         const auto result = is_signed ? alu::imul<u32>(a, b) : alu::mul<u32>(a, b);
-        cpu.s.flags = result.flags;
+        if constexpr (flags) cpu.s.flags = result.flags;
         cpu.s.gpr[RAX] = result.low;
         cpu.s.gpr[RDX] = result.high;
     }
@@ -149,6 +149,21 @@ struct DivideWide {
 // ---- selection
 // -------------------------------------------------------------------------------------------------------------
 
+/// 32-bit register = register op register with both fixed, flags dropped: what compiled code is full of.
+template <template <bool> class Operation>
+struct BothFixed {
+    template <unsigned to>
+    struct Row {
+        template <unsigned from>
+        using Body = OnRegister<Operation<false>, u32, Fixed<to>, Fixed<from>>;
+    };
+    template <std::size_t... to>
+    static constexpr std::array<std::array<Handler, 8>, 8> rows(std::index_sequence<to...>) {
+        return {per_register<Row<to>::template Body>...};
+    }
+    static constexpr std::array<std::array<Handler, 8>, 8> handlers = rows(std::make_index_sequence<8>{});
+};
+
 /// All handlers of one operation.
 template <template <bool> class Operation, bool store>
 struct Family {
@@ -159,7 +174,10 @@ struct Family {
         template <unsigned n>
         using RegisterImmediate = OnRegister<Operation<flags>, u32, Fixed<n>, Immediate<u32>, store>;
 
-        static Handler register_register(const Operand& to) {
+        static Handler register_register(const Operand& to, const Operand& from) {
+            if constexpr (store && !flags) {
+                if (to.width == 4) return BothFixed<Operation>::handlers[to.reg][from.reg];
+            }
             if (to.width == 4) return per_register<RegisterRegister>[to.reg];
             if (to.width == 2) return &hot<OnRegister<Operation<flags>, u16, RegA<u16>, RegB<u16>, store>>;
             return &hot<OnRegister<Operation<flags>, u8, RegA<u8>, RegB<u8>, store>>;
@@ -208,7 +226,7 @@ bool lower_two(const Insn& insn, LowerContext& context) {
     const Operand& from = insn.op[1];
     if (to.width == 8) return false;
     if (to.kind == OperandKind::Gpr && from.kind == OperandKind::Gpr) {
-        Op& op = context.out.emit(Handlers::register_register(to));
+        Op& op = context.out.emit(Handlers::register_register(to, from));
         op.a = register_field(to, insn);
         op.b = register_field(from, insn);
         return true;
@@ -247,17 +265,22 @@ bool lower_binary(const Insn& insn, LowerContext& context) {
     return lower_two<typename Handlers::template With<true>>(insn, context);
 }
 
+template <template <bool> class Operation, bool flags>
+struct Unary {
+    template <unsigned n>
+    using Body = OnRegister<Operation<flags>, u32, Fixed<n>, NoSource<u32>>;
+};
+
 template <template <bool> class Operation>
 bool lower_unary(const Insn& insn, LowerContext& context) {
     using Keep = Operation<true>;
     const Operand& to = insn.op[0];
     if (to.width == 8) return false;
     if (to.kind == OperandKind::Gpr) {
-        Handler handler = to.width == 4   ? &hot<OnRegister<Keep, u32, RegA<u32>, NoSource<u32>>>
+        Handler handler = to.width == 4   ? per_register<Unary<Operation, true>::template Body>[to.reg]
                           : to.width == 2 ? &hot<OnRegister<Keep, u16, RegA<u16>, NoSource<u16>>>
                                           : &hot<OnRegister<Keep, u8, RegA<u8>, NoSource<u8>>>;
-        if (to.width == 4 && context.flags_dead)
-            handler = &hot<OnRegister<Operation<false>, u32, RegA<u32>, NoSource<u32>>>;
+        if (to.width == 4 && context.flags_dead) handler = per_register<Unary<Operation, false>::template Body>[to.reg];
         context.out.emit(handler).a = register_field(to, insn);
         return true;
     }
@@ -277,13 +300,16 @@ bool lower_multiply(const Insn& insn, LowerContext& context) {
     if (a.width != 4) return false;
     if (insn.mnemonic == Mnemonic::mul || insn.operand_count == 1) {
         if (a.kind != OperandKind::Gpr) return false;
-        context.out.emit(insn.mnemonic == Mnemonic::mul ? &hot<MultiplyWide<false>> : &hot<MultiplyWide<true>>).b =
-            a.reg;
+        const bool is_signed = insn.mnemonic != Mnemonic::mul;
+        const Handler keep = is_signed ? &hot<MultiplyWide<true, true>> : &hot<MultiplyWide<false, true>>;
+        const Handler drop = is_signed ? &hot<MultiplyWide<true, false>> : &hot<MultiplyWide<false, false>>;
+        context.out.emit(context.flags_dead ? drop : keep).b = a.reg;
         return true;
     }
     if (insn.operand_count == 2) {
         if (insn.op[1].kind == OperandKind::Gpr) {
-            Op& op = context.out.emit(&hot<MultiplyRegister<u32>>);
+            Op& op =
+                context.out.emit(context.flags_dead ? &hot<MultiplyRegister<false>> : &hot<MultiplyRegister<true>>);
             op.a = a.reg;
             op.b = insn.op[1].reg;
             return true;
@@ -295,7 +321,7 @@ bool lower_multiply(const Insn& insn, LowerContext& context) {
         return true;
     }
     if (insn.op[1].kind != OperandKind::Gpr) return false;
-    Op& op = context.out.emit(&hot<MultiplyImmediate<u32>>);
+    Op& op = context.out.emit(context.flags_dead ? &hot<MultiplyImmediate<false>> : &hot<MultiplyImmediate<true>>);
     op.a = a.reg;
     op.b = insn.op[1].reg;
     op.imm = static_cast<i32>(insn.imm);

@@ -9,6 +9,18 @@ namespace r86 {
 
 inline u32 gpr32(const Cpu& cpu, unsigned reg) { return static_cast<u32>(cpu.s.gpr[reg]); }
 
+/// Some value, whatever a register holds: what is passed where nobody reads `scratch`, so that no register has to keep
+/// its old value and a handler has one more to work with.
+[[gnu::always_inline]] inline u64 anything() {
+#if defined(__GNUC__) && !defined(R86_LOOP_DISPATCH)
+    u64 value;
+    asm("" : "=r"(value));
+    return value;
+#else
+    return 0;
+#endif
+}
+
 /// Runs `op`.
 [[gnu::always_inline]] inline void go(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
 #ifdef R86_LOOP_DISPATCH
@@ -84,7 +96,7 @@ void run_string(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 
     if (budget < 0) [[unlikely]]
         return out_of_budget(cpu, op, budget, tlb, eip, reinterpret_cast<std::uintptr_t>(target));
     cpu->run_state.block = target;
-    return go(cpu, target->ops(), budget, tlb, eip, 0);
+    return go(cpu, target->ops(), budget, tlb, eip, anything());
 }
 
 /// Follows a link behind an exit operation. `eip` is the target's.
@@ -100,7 +112,7 @@ template <bool in_page>
     if (budget < 0) [[unlikely]]
         return cannot_follow(cpu, op, budget, tlb, eip, reinterpret_cast<std::uintptr_t>(link));
     cpu->run_state.block = target;
-    return go(cpu, target->ops(), budget, tlb, eip, reinterpret_cast<std::uintptr_t>(link));
+    return go(cpu, target->ops(), budget, tlb, eip, anything());
 }
 
 /// The links of an exit operation; number 0 is the taken branch.

@@ -56,6 +56,21 @@ template <class T>
 struct LeaWide : NoMemory {
     static void run(Cpu& cpu, const Op& op) { RegA<T>::set(cpu, op, static_cast<T>(base_index(cpu, op))); }
 };
+/// LEA r32, [base + disp] and LEA r32, [base + index * scale + disp]: the destination, and the base where it stands
+/// alone, fixed.
+template <unsigned destination>
+struct LeaRow {
+    template <unsigned base>
+    struct Body : NoMemory {
+        static void run(Cpu& cpu, const Op& op) {
+            Fixed<destination>::set(cpu, op, Fixed<base>::get(cpu, op) + static_cast<u32>(op.disp));
+        }
+    };
+};
+template <unsigned destination>
+struct LeaFixed : NoMemory {
+    static void run(Cpu& cpu, const Op& op) { Fixed<destination>::set(cpu, op, static_cast<u32>(base_index(cpu, op))); }
+};
 template <class T>
 struct LeaNarrow : NoMemory {
     static void run(Cpu& cpu, const Op& op) {
@@ -173,6 +188,11 @@ constexpr std::array<std::array<Handler, 8>, 8> kLoadBase = {
     per_register<LoadRow<0>::Body>, per_register<LoadRow<1>::Body>, per_register<LoadRow<2>::Body>,
     per_register<LoadRow<3>::Body>, per_register<LoadRow<4>::Body>, per_register<LoadRow<5>::Body>,
     per_register<LoadRow<6>::Body>, per_register<LoadRow<7>::Body>};
+
+constexpr std::array<std::array<Handler, 8>, 8> kLeaBase = {
+    per_register<LeaRow<0>::Body>, per_register<LeaRow<1>::Body>, per_register<LeaRow<2>::Body>,
+    per_register<LeaRow<3>::Body>, per_register<LeaRow<4>::Body>, per_register<LeaRow<5>::Body>,
+    per_register<LeaRow<6>::Body>, per_register<LeaRow<7>::Body>};
 
 template <class From, class To>
 Handler load_handler(AddressForm form) {
@@ -331,8 +351,13 @@ bool lower_move(const Insn& insn, LowerContext& context) {
     case Mnemonic::lea: {
         if (insn.address_size == 8 || insn.op[0].width == 8) return false;
         const bool wide = insn.op[0].width == 4;
-        Op& op = context.out.emit(insn.address_size == 4 ? (wide ? &hot<LeaWide<u32>> : &hot<LeaWide<u16>>)
-                                                         : (wide ? &hot<LeaNarrow<u32>> : &hot<LeaNarrow<u16>>));
+        const u8 to = insn.op[0].reg;
+        Handler handler = wide ? &hot<LeaNarrow<u32>> : &hot<LeaNarrow<u16>>;
+        if (insn.address_size == 4)
+            handler = !wide             ? &hot<LeaWide<u16>>
+                      : only_base(insn) ? kLeaBase[to][insn.mem.base]
+                                        : per_register<LeaFixed>[to];
+        Op& op = context.out.emit(handler);
         set_address(op, insn);
         op.a = insn.op[0].reg;
         return true;

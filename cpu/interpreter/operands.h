@@ -159,7 +159,7 @@ void hot(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch
             return tlb_miss<Body::size, Body::touches == Touches::Writes, lone_slots<Body>()>(cpu, op, budget, tlb, eip,
                                                                                               scratch);
     }
-    return go(cpu, op + Body::slots, budget, tlb, eip, scratch);
+    return go(cpu, op + Body::slots, budget, tlb, eip, anything());
 }
 
 /// Handlers for one template over eight fixed registers.

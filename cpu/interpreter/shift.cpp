@@ -25,26 +25,35 @@ auto shifted(T value, unsigned count, const LazyFlags& before) {
 }
 
 /// Count known when the block was built, 1 to 31.
-template <Shift kind, class T, bool flags>
+template <Shift kind, class T>
 struct ByImmediate {
     static constexpr Touches touches = Touches::Nothing;
     static constexpr unsigned slots = 1;
     static void run(Cpu& cpu, const Op& op) {
-        if constexpr (!flags && sizeof(T) == 4) {
-            const T value = RegA<T>::get(cpu, op);
-            const unsigned count = op.b;
-            RegA<T>::set(cpu, op,
-                         kind == Shift::Shl   ? value << count
-                         : kind == Shift::Shr ? value >> count
-                         : kind == Shift::Sar ? static_cast<T>(as_signed(value) >> count)
-                         : kind == Shift::Rol ? std::rotl(value, static_cast<int>(count))
-                                              : std::rotr(value, static_cast<int>(count)));
-        } else {
-            const auto result = shifted<kind, T>(RegA<T>::get(cpu, op), op.b, cpu.s.flags);
-            cpu.s.flags = result.flags;
-            RegA<T>::set(cpu, op, result.value);
-        }
+        const auto result = shifted<kind, T>(RegA<T>::get(cpu, op), op.b, cpu.s.flags);
+        cpu.s.flags = result.flags;
+        RegA<T>::set(cpu, op, result.value);
     }
+};
+
+/// The 32-bit form whose flags nobody sees, its register fixed.
+template <Shift kind>
+struct Dead {
+    template <unsigned n>
+    struct Body {
+        static constexpr Touches touches = Touches::Nothing;
+        static constexpr unsigned slots = 1;
+        static void run(Cpu& cpu, const Op& op) {
+            const u32 value = Fixed<n>::get(cpu, op);
+            const unsigned count = op.b;
+            Fixed<n>::set(cpu, op,
+                          kind == Shift::Shl   ? value << count
+                          : kind == Shift::Shr ? value >> count
+                          : kind == Shift::Sar ? static_cast<u32>(as_signed(value) >> count)
+                          : kind == Shift::Rol ? std::rotl(value, static_cast<int>(count))
+                                               : std::rotr(value, static_cast<int>(count)));
+        }
+    };
 };
 
 template <Shift kind, class T>
@@ -69,11 +78,12 @@ bool lower(const Insn& insn, LowerContext& context) {
         count = insn.imm & 31;
         if (count == 0) return false; // changes nothing; the generic form knows
         if (to.width == 4)
-            handler = context.flags_dead ? &hot<ByImmediate<kind, u32, false>> : &hot<ByImmediate<kind, u32, true>>;
+            handler =
+                context.flags_dead ? per_register<Dead<kind>::template Body>[to.reg] : &hot<ByImmediate<kind, u32>>;
         else if (to.width == 2)
-            handler = &hot<ByImmediate<kind, u16, true>>;
+            handler = &hot<ByImmediate<kind, u16>>;
         else
-            handler = &hot<ByImmediate<kind, u8, true>>;
+            handler = &hot<ByImmediate<kind, u8>>;
     } else {
         if (to.width == 4)
             handler = &hot<ByCl<kind, u32>>;

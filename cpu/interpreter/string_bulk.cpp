@@ -91,10 +91,37 @@ void copy(u8* to, const u8* from, u64 elements, bool down) {
 template <class T>
 void fill(u8* to, T value, u64 elements, bool down) {
     if (down) to -= (elements - 1) * sizeof(T);
+    const u64 bytes = elements * sizeof(T);
+    const auto low = static_cast<u8>(value);
+    if (value == static_cast<T>(low * (static_cast<T>(~T{0}) / 0xFF))) { // all bytes equal
+        std::memset(to, low, bytes);
+        return;
+    }
+    // What is there already is copied behind itself, so that the length doubles each time.
+    std::memcpy(to, &value, sizeof(T));
+    for (u64 done = sizeof(T); done < bytes; done *= 2) std::memcpy(to + done, to, std::min(done, bytes - done));
+}
+
+/// Elements at the start of `a` and `b` that are equal, at most `most`: eight bytes at a time.
+template <class T>
+u64 equal_elements(const u8* a, const u8* b, u64 most) {
+    const u64 bytes = most * sizeof(T);
+    u64 i = 0;
+    while (i + 8 <= bytes && element<u64>(a + i) == element<u64>(b + i)) i += 8;
+    while (i < bytes && element<T>(a + i) == element<T>(b + i)) i += sizeof(T);
+    return i / sizeof(T);
+}
+
+/// Elements before the first one that equals `wanted`, at most `most`.
+template <class T>
+u64 unequal_elements(const u8* at, T wanted, u64 most) {
     if constexpr (sizeof(T) == 1) {
-        std::memset(to, value, elements);
+        const void* found = std::memchr(at, wanted, most);
+        return found ? static_cast<u64>(static_cast<const u8*>(found) - at) : most;
     } else {
-        for (u64 i = 0; i < elements; ++i) std::memcpy(to + i * sizeof(T), &value, sizeof(T));
+        u64 i = 0;
+        while (i < most && element<T>(at + i * sizeof(T)) != wanted) ++i;
+        return i;
     }
 }
 
@@ -142,7 +169,7 @@ u64 bulk(Cpu& cpu, const Insn& insn, u64 limit) {
         const u64 most = std::min(to.elements, limit);
         if (most == 0) return 0;
         const T wanted = static_cast<T>(cpu.s.gpr[RAX]);
-        u64 n = 0;
+        u64 n = stop_on_equal && !down ? std::min(unequal_elements<T>(to.host, wanted, most), most - 1) : 0;
         T value{};
         do {
             value = element<T>(to.host + step(n));
@@ -157,7 +184,7 @@ u64 bulk(Cpu& cpu, const Insn& insn, u64 limit) {
         const Run second = find_run(cpu, insn, ES, cpu.s.gpr[RDI], width, false);
         const u64 most = std::min({first.elements, second.elements, limit});
         if (most == 0) return 0;
-        u64 n = 0;
+        u64 n = !stop_on_equal && !down ? std::min(equal_elements<T>(first.host, second.host, most), most - 1) : 0;
         T a{}, b{};
         do {
             a = element<T>(first.host + step(n));

@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Disassembles the interpreter's hottest handlers: no push, no call, no stack frame.
+
+    tools/check_hot_handlers.py OBJECT...
+
+A handler that keeps a frame turns its tail call into a call or saves registers for each guest instruction, and nothing
+but a slower program would show it. Checked are 32-bit moves, loads, stores, address arithmetic, stack operations and
+arithmetic without flags in flat segments, and the exits of flat code inside a page. Exit status 77 (skipped) without
+objdump.
+"""
+import re, shutil, subprocess, sys
+
+PLAIN = re.compile(r'Move<r86::Fixed|Load<unsigned int, r86::Flat(Base<.u>)?, r86::Fixed|Store<unsigned int, r86::Flat'
+                   r'|Lea(Row|Fixed)<|Push<unsigned int, r86::FlatStack|Pop<unsigned int, r86::FlatStack|Dead<'
+                   r'|OnRegister<[^<]*(Add|Sub|And|Or|Xor|Inc|Dec|Neg)<false>, unsigned int')
+EXIT = re.compile(r'(Conditional|CompareBranch|TestBranch)<\d+u(, unsigned int.*)?>::run<true, true>|jump<true, true>'
+                  r'|fall_through<true>|call<unsigned int, r86::FlatStack, true, true>')
+HEAD = re.compile(r'^[0-9a-f]+ <(.*)>:$')
+BAD = re.compile(r'\t(push|call|sub +\$0x[0-9a-f]+,%rsp)')
+
+
+def main():
+    if not shutil.which('objdump'):
+        return 77
+    seen, wrong = 0, []
+    for path in sys.argv[1:]:
+        text = subprocess.run(['objdump', '-dC', '--no-show-raw-insn', path], capture_output=True, text=True,
+                              check=True).stdout
+        name, checked = '', False
+        for line in text.splitlines():
+            head = HEAD.match(line)
+            if head:
+                name = head[1]
+                checked = bool(PLAIN.search(name) if 'hot<' in name else EXIT.search(name))
+                seen += checked
+            elif checked and BAD.search(line):
+                wrong.append((name, line.split('\t')[1].strip()))
+    for name, instruction in wrong[:20]:
+        print(f'{name}: {instruction}')
+    print(f'{seen} hot handlers, {len(wrong)} frames or calls')
+    return 1 if wrong or seen < 100 else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
