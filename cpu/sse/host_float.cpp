@@ -69,13 +69,24 @@ HostFloatRun::~HostFloatRun() {
     cpu_.run_state.running = false;
 }
 
+// Loading MXCSR costs some forty nanoseconds on some hosts, and a port access comes through here: only a difference of
+// more than the sticky flags is put right. Nobody reads the host's flags but this file.
+
 void HostFloatPause::pause() {
-    give_back(cpu_);
-    cpu_.run_state.running = false; // a mode change from outside (A20) may not take it back yet
+    RunState& run = cpu_.run_state;
+    const u32 guest = host_mxcsr();
+    cpu_.s.mxcsr |= guest & kFlags;
+    run.host_float = false;
+    run.running = false; // a mode change from outside (A20) may not take it back yet
+    if ((guest ^ run.host_mxcsr) & ~kFlags) set_host_mxcsr(run.host_mxcsr);
 }
+
 void HostFloatPause::resume() {
-    cpu_.run_state.running = true;
-    if (host_float_possible(cpu_.s)) take(cpu_);
+    RunState& run = cpu_.run_state;
+    run.running = true;
+    run.host_float = host_float_possible(cpu_.s);
+    const u32 wanted = run.host_float ? cpu_.s.mxcsr : run.host_mxcsr;
+    if (host_mxcsr() != wanted) set_host_mxcsr(wanted);
 }
 
 } // namespace r86::sse
