@@ -149,6 +149,17 @@ bool open_watched_page(Cpu& cpu, const Op* op, unsigned slots, u64 linear, unsig
 
 } // namespace
 
+/// The page fault that a store at `linear` meets, with the state brought to the instruction; none if there is another
+/// reason for its miss.
+static Fault refused(Cpu& cpu, const Op* op, i64 budget, u64 eip, u64 linear) {
+    const bool user = cpu.cpl() == 3;
+    PhysAddr physical;
+    if (!cpu.mmu().table_for(user)) return Fault::none(); // alignment is checked before pages
+    Fault fault = cpu.mmu().translate(linear, Access::Write, user, physical);
+    if (fault) synchronise(cpu, cpu.run_state.block->place(op), budget, eip);
+    return fault;
+}
+
 template <unsigned size, bool write, unsigned slots>
 void tlb_miss(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 linear) {
     const Handler handler = op->handler;
@@ -158,6 +169,9 @@ void tlb_miss(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 li
         if (cpu->mmu().fill(linear, write ? Access::Write : Access::Read) && !cpu->run_state.block->dead)
             return handler(cpu, op, budget, tlb, eip, 0);
         if constexpr (slots > 0) {
+            // The operation's only access, checked but for paging: its fault is the instruction's.
+            if (Fault fault = refused(*cpu, op, budget, eip, linear)) [[unlikely]]
+                return raise_fault(cpu, op, budget, tlb, eip, std::bit_cast<u64>(fault));
             if (open_watched_page(*cpu, op, slots, linear, size))
                 return handler(cpu, cpu->run_state.watched_store.ops, budget, tlb, eip, 0);
         }
