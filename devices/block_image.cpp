@@ -14,7 +14,18 @@ bool BlockImage::report(const std::string& sentence) {
 
 bool BlockImage::read(u64 offset, std::span<u8> out) {
     if (offset > size() || out.size() > size() - offset) return false;
-    return out.empty() || do_read(offset, out);
+    if (out.empty()) return true;
+    if (first_read_) announce_read(offset, out.size());
+    return do_read(offset, out);
+}
+
+void BlockImage::announce_read(u64 offset, usize length) {
+    for (u64 cluster = offset / kClusterBytes; cluster <= (offset + length - 1) / kClusterBytes; ++cluster) {
+        if (announced_.size() <= cluster) announced_.resize(cluster + 1);
+        if (announced_[cluster] || changed_.count(cluster)) continue;
+        announced_[cluster] = true;
+        first_read_(cluster);
+    }
 }
 
 bool BlockImage::write(u64 offset, std::span<const u8> in) {

@@ -53,6 +53,8 @@ public:
     using ClusterHook = std::function<void(u64 cluster)>;
     /// Called before each cluster of a write changes; it may read the image.
     void on_before_write(ClusterHook hook) { before_write_ = std::move(hook); }
+    /// Called before the first read of each cluster that still has the start's content; it may read the image.
+    void on_first_read(ClusterHook hook) { first_read_ = std::move(hook); }
     void on_error(std::function<void(const std::string& sentence)> hook) { error_hook_ = std::move(hook); }
 
     virtual void describe(ImageFacts&) const {}
@@ -84,7 +86,10 @@ protected:
     bool report(const std::string& sentence);
 
 private:
+    void announce_read(u64 offset, usize length);
     ClusterHook before_write_;
+    ClusterHook first_read_;
+    std::vector<bool> announced_;
     std::function<void(const std::string&)> error_hook_;
     std::set<u64> changed_;
 };
@@ -118,7 +123,7 @@ enum class MediaKind : u8 { Floppy, Cd, Disk };
 MediaKind probe_media(const std::string& path);
 
 struct ImageOptions {
-    std::string format{};   ///< "raw", "qcow2", "vhd", "vmdk"; empty: probed from the content once
+    std::string format{}; ///< "raw", "qcow2", "vhd", "vmdk"; empty: probed from the content once
     /// Files outside the image's directory that it may stand on: an image file names its parent, and a name in a file
     /// that came from elsewhere must not reach every file of the host.
     std::vector<std::string> parents{};
@@ -129,8 +134,9 @@ struct ImageOptions {
 /// Opens an image for a drive of that kind: a floppy is padded to its geometry, a CD is read-only.
 std::unique_ptr<BlockImage> open_image(const std::string& path, MediaKind kind, const ImageOptions& options = {});
 
-/// A directory of the host as a read-only medium: a CD is ISO 9660 with Joliet and Rock Ridge, floppies and disks are FAT.
-/// The layout follows from names, sizes and dates; contents are read from the host's files when they are asked for.
+/// A directory of the host as a read-only medium: a CD is ISO 9660 with Joliet and Rock Ridge, floppies and disks are
+/// FAT. The layout follows from names, sizes and dates; contents are read from the host's files when they are asked
+/// for.
 std::unique_ptr<BlockImage> open_directory_image(const std::string& path, MediaKind kind);
 
 /// Memory as an image, for tests and for media made on the fly.

@@ -2,6 +2,7 @@
 #include "core/error.h"
 #include "frontend/cli/options.h"
 #include "frontend/program.h"
+#include "frontend/replay.h"
 #include "frontend/results.h"
 #include <cstdio>
 #include <string_view>

@@ -181,6 +181,9 @@ int run_program(const Options& options) {
     how.until = options.until_instructions;
     how.digest_at = options.digest_at;
     how.rewind_bytes = rewind_bytes(options.time_travel);
+    how.record = options.time_travel.record;
+    how.sources["kernel_path"] = options.kernel;
+    how.sources["initrd_path"] = options.initrd;
     std::unique_ptr<AudioSink> audio; // outlives the machine
     Session session(std::move(config), how, results, {connectors.serial[0].get(), connectors.serial[1].get()});
     set_up_trace(session.machine().log(), options.trace);

@@ -2,6 +2,7 @@
 #include "core/error.h"
 #include "frontend/host/signals.h"
 #include <algorithm>
+#include <cstdio>
 
 namespace r86 {
 
@@ -36,11 +37,28 @@ Session::Session(MachineConfig config, SessionOptions options, Results& results,
         settings.budget = options_.rewind_bytes;
         timeline_.emplace(machine_, settings);
         timeline_->on_progress([](double) { return signal_received() == 0; });
+        recorder_.emplace(*timeline_, options_.sources);
+        if (!options_.record.empty()) start_recording();
     }
     update_status();
 }
 
 Session::~Session() = default;
+
+void Session::start_recording() {
+    const std::shared_ptr<std::FILE> file(std::fopen(options_.record.c_str(), "wb"), [](std::FILE* open) {
+        if (open) std::fclose(open);
+    });
+    if (!file) throw UserError("recording '" + options_.record + "' cannot be written");
+    recorder_->stream_to([this, file](std::span<const u8> bytes) {
+        if (std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size() && std::fflush(file.get()) == 0)
+            return true;
+        const std::string sentence = "recording '" + options_.record + "' cannot be written any further and ends here";
+        Results::message(sentence);
+        say(sentence);
+        return false;
+    });
+}
 
 // Running ------------------------------------------------------------------------------------------------------------
 
@@ -281,6 +299,7 @@ void Session::change_medium(std::string drive, std::string path) {
 bool Session::flush_media() {
     // The files belong to the live end of the history, wherever somebody looks.
     if (timeline_ && !timeline_->live()) timeline_->go_live();
+    if (recorder_) recorder_->finish();
     bool fine = true;
     const auto flush = [&fine](BlockImage* image) {
         if (image && !image->read_only()) fine &= image->flush();

@@ -13,6 +13,7 @@
 #include "frontend/results.h"
 #include "frontend/typist.h"
 #include "machine/machine.h"
+#include "machine/recorder.h"
 #include "machine/timeline.h"
 #include <array>
 #include <atomic>
@@ -31,7 +32,9 @@ struct SessionOptions {
     bool snapshot = false;    ///< media that are inserted later are not written either
     std::optional<Tick> until;
     std::vector<Tick> digest_at;
-    u64 rewind_bytes = 0; ///< memory of the flight recorder; 0: none
+    u64 rewind_bytes = 0;                       ///< memory of the flight recorder; 0: none
+    std::string record;                         ///< file of a recording from the beginning
+    std::map<std::string, std::string> sources; ///< for recordings, see Recorder
 };
 
 /// Whether a halt that nothing can end is the end of the session.
@@ -50,6 +53,7 @@ public:
     Machine& machine() { return machine_; }
     /// nullptr: the session keeps no history.
     Timeline* timeline() { return timeline_ ? &*timeline_ : nullptr; }
+    Recorder* recorder() { return recorder_ ? &*recorder_ : nullptr; }
     SerialLine* serial(unsigned port) { return serial_[port]; }
     Results& results() { return results_; }
     /// Runs to exactly `target`; false if the session ended before. Everything that is due on the way happens.
@@ -110,6 +114,7 @@ private:
     void publish_frame();
     void update_status();
     void post(Task task);
+    void start_recording();
     void watch_errors(BlockImage& image);
     MediaKind kind_of_removable(const std::string& drive) const;
     std::vector<SessionStatus::Drive> list_drives() const;
@@ -119,6 +124,7 @@ private:
     std::array<SerialLine*, 2> serial_;
     Machine machine_;
     std::optional<Timeline> timeline_;
+    std::optional<Recorder> recorder_;
     Pacer pacer_;
     RatioFinder ratio_;
     Typist typist_;

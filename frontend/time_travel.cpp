@@ -2,6 +2,7 @@
 #include "core/error.h"
 #include "frontend/cli/options.h"
 #include "frontend/disassembler.h"
+#include "frontend/host/files.h"
 #include "machine/page_walk.h"
 #include "machine/probe.h"
 
@@ -37,6 +38,7 @@ public:
         case CommandId::ReverseUntil: return reverse_until(arguments[0].text, arguments[1], number(2, 1));
         case CommandId::Branch: return branch(command);
         case CommandId::Timeline: return describe();
+        case CommandId::SaveRecording: return save_recording(arguments[0].text);
         case CommandId::LastWrite: return look(find_before({.ranges = ranges(arguments[0], number(1, 1), false)}));
         case CommandId::LastOut: return last_out(number(0, 0));
         case CommandId::LastMap: return last_map(arguments[0]);
@@ -135,6 +137,11 @@ private:
         return lines;
     }
 
+    std::vector<std::string> save_recording(const std::string& path) {
+        write_host_file(path, session_.recorder()->whole());
+        return {here("recording saved; it holds everything that was typed")};
+    }
+
     std::vector<std::string> last_out(u64 port) {
         if (port > 0xFFFF) throw UserError("last-out: a port is a number up to 0xFFFF");
         return look(find_before({.ports_written = {static_cast<u16>(port)}}));
@@ -188,7 +195,8 @@ private:
 
 void check_time_travel(const TimeTravelOptions& options) {
     static_cast<void>(rewind_bytes(options));
-    if (!options.record.empty()) throw UserError("--record is not available yet");
+    if (!options.record.empty() && options.rewind == "off")
+        throw UserError("--record keeps a history; leave --rewind off out");
     if (!options.gdb.empty()) throw UserError("--gdb is not available yet");
 }
 
@@ -199,8 +207,6 @@ u64 rewind_bytes(const TimeTravelOptions& options) {
     if (bytes < kLeastRewind) throw UserError("--rewind: at least 1M, or off");
     return bytes;
 }
-
-int replay_command(int, char**) { throw UserError("rewind86 replay is not available yet"); }
 
 std::vector<std::string> time_travel_answer(Session& session, const Command& command) {
     if (!session.timeline())

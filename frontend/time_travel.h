@@ -16,8 +16,6 @@ struct TimeTravelOptions {
 void check_time_travel(const TimeTravelOptions& options);
 /// Memory for the flight recorder; 0: none.
 u64 rewind_bytes(const TimeTravelOptions& options);
-/// `rewind86 replay ...`: the program's exit status.
-int replay_command(int argc, char** argv);
 /// seek, reverse-step, last-write ...: the lines of the answer. Throws UserError.
 std::vector<std::string> time_travel_answer(Session& session, const Command& command);
 /// The same for a script.

@@ -352,7 +352,21 @@ bool Timeline::switch_branch(u32 number) {
     restore(nearest(branch().end));
     if (!replay(branch().end, false)) return false;
     boundary();
+    if (listener_.switched) listener_.switched();
     return true;
+}
+
+bool Timeline::seek_with_inputs(Tick tick, usize inputs) {
+    if (!seek(tick)) return false;
+    if (!live_ && cursor_ < inputs) apply_logged();
+    find_next();
+    return true;
+}
+
+void Timeline::keep_checkpoint() {
+    if (live_ || checkpoints_->base()->tick == now()) return;
+    take(false);
+    find_next();
 }
 
 void Timeline::load_history(std::vector<LoggedInput> inputs, Tick end) {

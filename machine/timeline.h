@@ -93,12 +93,18 @@ public:
     /// A checkpoint right here, whatever the spacing.
     void checkpoint_now();
     /// Fills an untouched timeline with a recording's inputs and end.
+    /// As seek, forwards, with exactly so many of the inputs done: where a digest was taken.
+    bool seek_with_inputs(Tick tick, usize inputs);
+    /// While replaying: a checkpoint here, as a live session has them.
+    void keep_checkpoint();
     void load_history(std::vector<LoggedInput> inputs, Tick end);
     /// Called for each input of the live session, and when the history after a tick is no more.
     struct Listener {
         std::function<void(Tick, const HostInput&)> input;
         std::function<void(Tick)> cut;
         std::function<void()> checkpoint; ///< the live session has just passed one
+        std::function<void()> media;      ///< images may have come
+        std::function<void()> switched;   ///< another branch is the session now
         std::function<void()> replaced;   ///< a state was loaded: this is another history
     };
     void set_listener(Listener listener) { listener_ = std::move(listener); }
@@ -115,7 +121,10 @@ public:
         begin_anew();
         if (listener_.replaced) listener_.replaced();
     }
-    void media_changed() override { checkpoints_->watch_media(); }
+    void media_changed() override {
+        checkpoints_->watch_media();
+        if (listener_.media) listener_.media();
+    }
     RamHash memory_hash() override { return checkpoints_->memory_hash(); }
     RamHash media_hash() override { return checkpoints_->media_hash(); }
 

@@ -1,0 +1,36 @@
+#pragma once
+/// `rewind86 replay FILE [--image PATH]... [--explain]`: replays a recording without a display and compares it with the
+/// digests that it holds. Images are found by content, at the recorded path or among those given, and never written.
+/// NOT IMPLEMENTED: replaying in the window; inputs of another machine's semantics revision.
+#include "machine/recording.h"
+#include <memory>
+
+namespace r86 {
+
+struct ReplayOptions {
+    std::string file;
+    std::vector<std::string> images; ///< where else to look: images, kernels, initial RAM disks
+    bool explain = false;
+};
+
+/// What a replay found.
+struct ReplayResult {
+    Tick end = 0;
+    std::string digest;
+    struct Divergence {
+        Tick tick = 0;         ///< of the first digest that differs
+        Tick good = 0;         ///< up to there everything agreed
+        std::string field;     ///< "field a != b"
+        std::string explained; ///< where the replay took the other value; with `explain` only
+    };
+    std::optional<Divergence> divergence;
+};
+
+/// A machine with everything that the recording needs. Throws UserError, naming what is missing.
+std::unique_ptr<Machine> machine_for(Recording& recording, const std::vector<std::string>& places);
+ReplayResult replay(Machine& machine, const Recording& recording, bool explain);
+
+/// The program's exit status.
+int replay_command(int argc, char** argv);
+
+} // namespace r86
