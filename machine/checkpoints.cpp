@@ -116,6 +116,7 @@ void Checkpoints::mark_all_clean() {
 }
 
 Checkpoint* Checkpoints::take(Checkpoint* next, usize inputs, bool temporary) {
+    (void)machine_.pc().vga.vram(); // up to date, and with it what is dirty
     auto fresh = std::make_unique<Checkpoint>();
     fresh->tick = machine_.now();
     fresh->work = machine_.retired();
@@ -214,6 +215,7 @@ void Checkpoints::rewrite(u64 key, Slot& slot) {
 }
 
 void Checkpoints::go_to(Checkpoint* target) {
+    (void)machine_.pc().vga.vram(); // up to date, and with it what is dirty
     ++mark_clock_;
     marked_.clear();
     for (const u64 key : dirty_) mark(key, &slot(key).version);
