@@ -126,10 +126,8 @@ void end_watched_store(Cpu* cpu, const Op*, i64 budget, TlbTable*, u64 eip, u64 
 
 /// A store to a page with decoded code or page tables: tells who watches, and opens the page for one operation. False:
 /// the generic form must do it.
-bool open_watched_page(Cpu& cpu, const Op* op, unsigned slots, u64 linear, unsigned size) {
+bool open_watched_page(Cpu& cpu, const Op* op, unsigned slots, u64 linear, PhysAddr physical, unsigned size) {
     Mmu& mmu = cpu.mmu();
-    PhysAddr physical;
-    if (Fault fault = mmu.translate(linear, Access::Write, cpu.cpl() == 3, physical)) return false;
     if (!mmu.may_open(linear, physical)) return false;
     const Page& page = cpu.memory.page(physical);
     if (page.watch & kWatchPageTable) mmu.page_table_write(physical, size);
@@ -160,11 +158,27 @@ static Fault refused(Cpu& cpu, const Op* op, i64 budget, u64 eip, u64 linear) {
     return fault;
 }
 
+/// DOS keeps code, data and stack in one page: a watched page that was written to before needs no second look.
+static bool open_known(Cpu& cpu, const Op* op, unsigned slots, u64 linear, unsigned size) {
+    PhysAddr physical;
+    return cpu.mmu().known_watched(linear, physical) && open_watched_page(cpu, op, slots, linear, physical, size);
+}
+
+static bool open_new(Cpu& cpu, const Op* op, unsigned slots, u64 linear, unsigned size) {
+    PhysAddr physical;
+    if (Fault fault = cpu.mmu().translate(linear, Access::Write, cpu.cpl() == 3, physical)) return false;
+    return open_watched_page(cpu, op, slots, linear, physical, size);
+}
+
 template <unsigned size, bool write, unsigned slots>
 void tlb_miss(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 linear) {
     const Handler handler = op->handler;
     const bool in_one_page = (linear & kPageMask) + size <= kPageSize;
     if (linear != kNoLinear && in_one_page) {
+        if constexpr (slots > 0) {
+            if (open_known(*cpu, op, slots, linear, size))
+                return handler(cpu, cpu->run_state.watched_store.ops, budget, tlb, eip, 0);
+        }
         // A fault while filling is found again, and raised, by the generic form.
         if (cpu->mmu().fill(linear, write ? Access::Write : Access::Read) && !cpu->run_state.block->dead)
             return handler(cpu, op, budget, tlb, eip, 0);
@@ -172,7 +186,7 @@ void tlb_miss(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 li
             // The operation's only access, checked but for paging: its fault is the instruction's.
             if (Fault fault = refused(*cpu, op, budget, eip, linear)) [[unlikely]]
                 return raise_fault(cpu, op, budget, tlb, eip, std::bit_cast<u64>(fault));
-            if (open_watched_page(*cpu, op, slots, linear, size))
+            if (open_new(*cpu, op, slots, linear, size))
                 return handler(cpu, cpu->run_state.watched_store.ops, budget, tlb, eip, 0);
         }
     }

@@ -175,9 +175,8 @@ void Mmu::install_hot(u64 linear, Access access, bool user, u64 physical) {
     if (!page.write) return;
     // Whoever asks for a hot write entry is about to write.
     if (page.watch & kWatchTouch) cpu_.memory.touch(page);
-    const u8 others = page.watch & static_cast<u8>(~kWatchCode);
-    if (others) return;
-    if (page.watch & kWatchCode) {
+    if (page.watch & static_cast<u8>(~(kWatchCode | kWatchPageTable))) return;
+    if (page.watch) {
         set_entry(user, true, linear, TlbEntry::kSlow, page.write);
         return;
     }
@@ -208,6 +207,16 @@ bool Mmu::fill(u64 linear, Access access) {
     if (translate(linear, access, user, ignored)) return false;
     const TlbEntry& entry = access == Access::Write ? table->write[tlb_index(linear)] : table->read[tlb_index(linear)];
     return entry.tag == (linear & ~kPageMask);
+}
+
+bool Mmu::known_watched(u64 linear, PhysAddr& out) const {
+    const u64 page_linear = linear & ~kPageMask;
+    if (table->write[tlb_index(linear)].tag != (page_linear | TlbEntry::kSlow)) return false;
+    const Checked& known =
+        current_->side[cpu_.cpl() == 3].checked[static_cast<usize>(Access::Write)][checked_slot(linear)];
+    if (known.tag != page_linear) return false;
+    out = {known.physical | (linear & kPageMask)};
+    return cpu_.memory.page(out).watch & (kWatchCode | kWatchPageTable);
 }
 
 bool Mmu::may_open(u64 linear, PhysAddr physical) const {

@@ -15,7 +15,7 @@ struct TlbEntry {
     i64 addend = 0; ///< host address = linear address + addend
 
     static constexpr u64 kInvalid = ~u64{0};
-    /// The entry is right but the page holds decoded code: only the slow store may use it.
+    /// The entry is right but the page holds decoded code or page tables: only the slow store may use it.
     static constexpr u64 kSlow = 1;
 };
 
