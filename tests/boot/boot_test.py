@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 import guests_debian
+import guests_dos
 import guests_installer
 import guests_small
 import guests_tools
@@ -19,7 +20,7 @@ from harness import SKIP, Context, Skip
 
 TESTS = {
     name: function
-    for module in (guests_small, guests_installer, guests_tools, guests_debian)
+    for module in (guests_small, guests_dos, guests_installer, guests_tools, guests_debian)
     for name, function in inspect.getmembers(module, inspect.isfunction)
     if function.__module__ == module.__name__ and not name.startswith("_") and list(inspect.signature(function).parameters) == ["test"]
 }
