@@ -77,9 +77,8 @@ CpuModel make(std::string name, std::string description, std::string brand, u32 
 
 std::vector<CpuModel> make_models() {
     const Features i486{Feature::FPU, Feature::I486};
-    const Features pentium = i486 + Features{Feature::CPUID, Feature::VME, Feature::DE,  Feature::PSE, Feature::TSC,
-                                             Feature::MSR,   Feature::MCE, Feature::CX8, Feature::APIC,
-                                             Feature::MMX};
+    const Features pentium = i486 + Features{Feature::CPUID, Feature::VME, Feature::DE,  Feature::PSE,  Feature::TSC,
+                                             Feature::MSR,   Feature::MCE, Feature::CX8, Feature::APIC, Feature::MMX};
     const Features pentium3 =
         pentium + Features{Feature::PAE,  Feature::SEP, Feature::MTRR,  Feature::PGE,  Feature::MCA,
                            Feature::CMOV, Feature::PAT, Feature::PSE36, Feature::FXSR, Feature::SSE};

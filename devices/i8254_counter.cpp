@@ -76,7 +76,8 @@ u16 I8254Counter::ce_as_read() const {
     u32 value = ce;
     if (load_pending && !gate_stops())
         value = mode() == 3 ? period() & ~1u : period();
-    else if (mode() == 3 && counting) value = half_odd && out ? 2 * (ce - 1) : 2 * ce;
+    else if (mode() == 3 && counting)
+        value = half_odd && out ? 2 * (ce - 1) : 2 * ce;
     value %= modulus();
     return bcd() ? to_bcd(value) : static_cast<u16>(value);
 }

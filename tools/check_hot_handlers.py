@@ -13,7 +13,7 @@ import re, shutil, subprocess, sys
 PLAIN = re.compile(r'Move<r86::Fixed|Load<unsigned int, r86::Flat(Base<.u>)?, r86::Fixed|Store<unsigned int, r86::Flat'
                    r'|Lea(Row|Fixed)<|Push<unsigned int, r86::FlatStack|Pop<unsigned int, r86::FlatStack|Dead<'
                    r'|OnRegister<[^<]*(Add|Sub|And|Or|Xor|Inc|Dec|Neg)<false>, unsigned int')
-EXIT = re.compile(r'(Conditional|CompareBranch|TestBranch)<\d+u(, unsigned int.*)?>::run<true, true>|jump<true, true>'
+EXIT = re.compile(r'(Conditional|TestBranch)<\d+u(, unsigned int.*)?>::run<true, true>|CompareBranch<([2-7]|1[2-5])u, unsigned int.*>::run<true, true>|jump<true, true>'
                   r'|fall_through<true>|call<unsigned int, r86::FlatStack, true, true>')
 HEAD = re.compile(r'^[0-9a-f]+ <(.*)>:$')
 BAD = re.compile(r'\t(push|call|sub +\$0x[0-9a-f]+,%rsp)')

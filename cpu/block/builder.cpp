@@ -128,7 +128,8 @@ Block* build_block(BlockCache& cache, std::span<const Insn> insns, u64 physical,
         context.next_end = context.next ? context.end + context.next->length : 0;
         context.fused = false;
         if (!lower_move(insn, context) && !lower_alu(insn, context) && !lower_branch(insn, context) &&
-            !lower_stack(insn, context) && !lower_shift(insn, context) && !lower_sse(insn, context) && !lower_x87(insn, context)) {
+            !lower_stack(insn, context) && !lower_shift(insn, context) && !lower_sse(insn, context) &&
+            !lower_x87(insn, context)) {
             const bool repeated = row(insn.row).is_string() && (insn.rep() || insn.repne());
             const Handler handler = ends_decoded_block(insn) ? run_semantic<true> : run_semantic<false>;
             if (repeated)

@@ -180,7 +180,8 @@ private:
         static constexpr const char* kGroup = "Debugging and time travel";
         list_option(kGroup, "--trace", options_.trace, "WHAT", "Log to standard error: categories joined by commas")
             ->delimiter(',');
-        option(kGroup, "--rewind", options_.time_travel.rewind, "SIZE|off", "Memory of the flight recorder (default 512M)");
+        option(kGroup, "--rewind", options_.time_travel.rewind, "SIZE|off",
+               "Memory of the flight recorder (default 512M)");
         option(kGroup, "--record", options_.time_travel.record, "FILE", "Record the session from its beginning");
         option(kGroup, "--gdb", options_.time_travel.gdb, "PORT", "GDB server (not available yet)");
     }

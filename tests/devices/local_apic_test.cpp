@@ -33,7 +33,9 @@ struct Bench {
     }
     u32 get(u64 offset) { return static_cast<u32>(apic.read(offset, 4)); }
     void set(u64 offset, u32 value) { apic.write(offset, 4, value); }
-    void fixed(u8 vector, bool level = false) { CHECK(apic.deliver({0xFF, false, ApicDelivery::Fixed, vector, level})); }
+    void fixed(u8 vector, bool level = false) {
+        CHECK(apic.deliver({0xFF, false, ApicDelivery::Fixed, vector, level}));
+    }
     bool in(u64 set, u8 vector) { return (get(set + vector / 32 * 16) >> (vector % 32)) & 1; }
     bool intr() const { return apic.intr.level(); }
     void run(u64 ns) {
