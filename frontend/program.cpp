@@ -1,6 +1,7 @@
 #include "frontend/program.h"
 #include "core/error.h"
 #include "frontend/cli/machine_config.h"
+#include "frontend/gdb/server.h"
 #include "frontend/host/signals.h"
 #include "frontend/machine_report.h"
 #include "frontend/png.h"
@@ -110,7 +111,9 @@ void set_up_trace(Log& log, const std::vector<std::string>& categories) {
 void emulate(Session& session, const Options& options, const std::vector<ScriptLine>& script, bool headless) {
     try {
         session.standing_still();
-        if (!options.script.empty()) {
+        if (!options.time_travel.gdb.empty()) {
+            gdb::Server(session, gdb::parse_port(options.time_travel.gdb)).serve();
+        } else if (!options.script.empty()) {
             ScriptRunner runner(session);
             if (options.script == "-")
                 runner.run_interactively();

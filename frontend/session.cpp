@@ -67,6 +67,7 @@ bool Session::run_to(Tick target, DeadHalt dead_halt) {
         if (check_stops()) return false;
         if (attention_) take_inputs();
         if (ending_) return false;
+        if (std::exchange(watcher_stopped_, false)) return true;
         if (machine_.now() >= target) return true;
         typist_.step(machine_, [this](const HostInput& input) { apply(input); });
         feed_serial();
@@ -126,6 +127,7 @@ void Session::run_slice(Tick limit, DeadHalt dead_halt) {
         dead_since_ns_.reset();
     }
     if (stop.reason != StopReason::Reached) guest_stopped(stop);
+    watcher_stopped_ = stop.reason == StopReason::Breakpoint || stop.reason == StopReason::Interrupted;
     if (options_.auto_mips && (!timeline_ || timeline_->live())) { // the past has its own changes
         ratio_.add_slice(machine_.retired() - retired,
                          static_cast<u64>(std::chrono::nanoseconds(Pacer::Clock::now() - started).count()));

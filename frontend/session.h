@@ -56,7 +56,8 @@ public:
     Recorder* recorder() { return recorder_ ? &*recorder_ : nullptr; }
     SerialLine* serial(unsigned port) { return serial_[port]; }
     Results& results() { return results_; }
-    /// Runs to exactly `target`; false if the session ended before. Everything that is due on the way happens.
+    /// Runs to exactly `target`, or to where a watcher of the processor stops it; false if the session ended before.
+    /// Everything that is due on the way happens.
     [[nodiscard]] bool run_to(Tick target, DeadHalt dead_halt = DeadHalt::PassTime);
     [[nodiscard]] bool run_for_ns(u64 ns, DeadHalt dead_halt = DeadHalt::PassTime) {
         return run_to(machine_.tick_after(ns), dead_halt);
@@ -133,6 +134,7 @@ private:
     std::array<std::string, 3> media_names_; ///< of floppy0, floppy1, cdrom0
     std::optional<Ending> ending_;
     std::optional<u64> dead_since_ns_;
+    bool watcher_stopped_ = false;
     usize next_digest_ = 0;
     u64 shown_generation_ = ~u64{0};
     Pacer::Clock::time_point last_frame_{};

@@ -197,7 +197,6 @@ void check_time_travel(const TimeTravelOptions& options) {
     static_cast<void>(rewind_bytes(options));
     if (!options.record.empty() && options.rewind == "off")
         throw UserError("--record keeps a history; leave --rewind off out");
-    if (!options.gdb.empty()) throw UserError("--gdb is not available yet");
 }
 
 u64 rewind_bytes(const TimeTravelOptions& options) {

@@ -84,9 +84,10 @@ void Probe::stop_after(Tick after) {
     hit_.reset();
 }
 
-bool Probe::wants() const {
+bool Probe::wants(bool access) const {
     const Tick tick = machine_.now();
-    return state_ == State::Collect ? tick < limit_ : state_ == State::Stop && tick > limit_ && !hit_;
+    return state_ == State::Collect ? tick < limit_
+                                    : state_ == State::Stop && (access ? tick >= limit_ : tick > limit_) && !hit_;
 }
 
 bool Probe::found(Hit hit) {
@@ -103,7 +104,7 @@ bool Probe::at_breakpoint(u64 linear) {
 }
 
 void Probe::access(PhysAddr address, unsigned length, bool write) {
-    if (!wants()) return;
+    if (!wants(true)) return;
     for (usize i = 0; i < what_.ranges.size(); ++i) {
         const Range& range = what_.ranges[i];
         if (!(write ? range.write : range.read)) continue;

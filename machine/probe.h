@@ -51,7 +51,7 @@ public:
 
     /// Keeps the last match before a tick.
     void collect_until(Tick before);
-    /// Stops the machine at the first match after a tick.
+    /// Stops the machine at the first match after a tick; an access by the very instruction there counts as well.
     void stop_after(Tick after);
     void rest() { state_ = State::Rest; }
     const std::optional<Hit>& hit() const { return hit_; }
@@ -71,7 +71,7 @@ private:
         u8 cpl = 0;
         const char* mode = "";
     };
-    bool wants() const;
+    bool wants(bool access = false) const;
     void access(PhysAddr address, unsigned length, bool write);
     bool found(Hit hit);
     Modes modes() const;
