@@ -16,8 +16,8 @@ constexpr u8 BSY = 0x80, DRQ = 0x08, ERR = 0x01;
 struct Bench {
     VirtualTime time;
     std::shared_ptr<MemoryDisk> host = std::make_shared<MemoryDisk>();
+    std::string sentence; // outlives the image, which may report while it is closed
     std::unique_ptr<BlockImage> image;
-    std::string sentence;
     IdeChannel channel;
     PortHandler& port = channel.command_block();
 
