@@ -33,9 +33,10 @@ static Fault push_all(Cpu& cpu) {
     const u32 mask = cpu.stack_mask();
     const u32 sp = cpu.stack_pointer();
     const auto slot = [&](unsigned n) { return (sp - n * static_cast<u32>(sizeof(T))) & mask; };
-    // In the order of the pushes, so that the reported address is that of the first one that faults.
+    // All checks first, alignment too, in the order of the pushes: what is reported is the first one that faults.
+    T untouched;
     for (unsigned n = 1; n <= 8; ++n)
-        if (Fault fault = cpu.probe_write(SS, slot(n), sizeof(T))) return fault;
+        if (Fault fault = cpu.read_for_write<T>(SS, slot(n), untouched)) return fault;
     for (unsigned n = 1; n <= 8; ++n)
         if (Fault fault = cpu.write<T>(SS, slot(n), cpu.gpr<T>(n - 1))) return fault;
     cpu.set_stack_pointer(slot(8));

@@ -38,7 +38,11 @@ Fault check_image(Cpu& cpu, const Insn& insn, Access access, u64& offset) {
     LinearAddr linear;
     if (Fault fault = cpu.segment_check(insn.mem.seg, offset, kImageSize, access, linear)) return fault;
     if (linear.value & 15) return Fault::gp(0);
-    return cpu.probe_linear(linear, kImageSize, access, cpu.cpl() == 3);
+    const bool user = cpu.cpl() == 3;
+    // A processor that saves looks at the last byte first: that is the address of its page fault.
+    if (access == Access::Write)
+        if (Fault fault = cpu.probe_linear({linear.value + kImageSize - 1}, 1, access, user)) return fault;
+    return cpu.probe_linear(linear, kImageSize, access, user);
 }
 
 /// MXCSR can hold these bits.
