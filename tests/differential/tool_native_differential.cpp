@@ -120,8 +120,8 @@ public:
                 if (options_.show && host[i].ending == Ending::Fault) ++where_[fault_place(batch[i], layout, host[i])];
                 const std::string text = judge(batch[i], layout, host[i], ours, options_.undefined_flags, &applied_);
                 if (text.empty()) continue;
-                // What the host itself does not repeat (another processor's number in a descriptor, a signal in between)
-                // says nothing about us.
+                // What the host itself does not repeat (another processor's number in a descriptor, a signal in
+                // between) says nothing about us.
                 if (difference(batch[i]).empty()) {
                     ++unrepeatable;
                     continue;
