@@ -1,30 +1,20 @@
 /// rewind86: the program.
 #include "core/error.h"
 #include "frontend/cli/options.h"
+#include "frontend/image_command.h"
 #include "frontend/program.h"
 #include "frontend/replay.h"
 #include "frontend/results.h"
 #include <cstdio>
 #include <string_view>
-#if __has_include("frontend/image_command.h")
-#include "frontend/image_command.h"
-#endif
 
 using namespace r86;
 
 namespace {
 
-int run_image_command([[maybe_unused]] int argc, [[maybe_unused]] char** argv) {
-#if __has_include("frontend/image_command.h")
-    return image_command(argc, argv);
-#else
-    throw UserError("rewind86 image is not available yet");
-#endif
-}
-
 int run(int argc, char** argv) {
     const std::string_view first = argc > 1 ? argv[1] : "";
-    if (first == "image") return run_image_command(argc - 1, argv + 1);
+    if (first == "image") return image_command(argc - 1, argv + 1);
     if (first == "replay") return replay_command(argc - 1, argv + 1);
     const ParsedCommandLine parsed = parse_command_line(argc, argv);
     return parsed.run ? run_program(parsed.options) : parsed.status;

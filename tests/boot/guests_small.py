@@ -44,7 +44,9 @@ def grub(test, kind):
     image = test.copy(test.package("grub-rescue-pc") / f"usr/lib/grub-rescue/grub-rescue-{kind}")
     letter = ["--boot", "d", "--cdrom", image] if kind == "cdrom.iso" else ["--floppy", image]
     out = test.run(["--memory", "128M", *letter], '''
-wait-screen "grub>" 120
+wait-screen "command-line" 60
+key c
+wait-screen "grub>" 30
 type "ls\\n"
 wait-screen /\\((cd|fd)0\\)/ 30
 screen

@@ -354,9 +354,20 @@ class Script(Case):
         for line in out[3:]:
             self.assertRegex(line, "^error ")
 
-    def test_time_travel_is_not_available_yet(self):
-        for command in ("reverse-step", "seek 5", "last-write phys:0x500"):
-            self.assertRegex(self.talk([command], self.guest("spin"))[0], "^error .*(not available|none)")
+    def test_going_back(self):
+        out = self.talk(["run-instructions 100000", "digest", "run-instructions 5000", "reverse-step", "seek 100000", "digest",
+                         "seek 5", "position"], self.guest("spin"))
+        lines = [line for line in out if line != "ok"]
+        self.assertRegex(lines[0], "^digest 100000 ")
+        self.assertRegex(lines[1], "^at 104999 ")
+        self.assertRegex(lines[2], "^at 100000 ")
+        self.assertEqual(lines[0], lines[3])
+        self.assertRegex(lines[4], "^at 5 ")
+        self.assertRegex(lines[5], "^at 5 ")
+
+    def test_no_history_without_the_recorder(self):
+        for command in ("reverse-step", "seek 5"):
+            self.assertRegex(self.talk([command], self.guest("spin"), "--rewind", "off")[0], "^error .*rewind")
 
     def test_wrong_lines_are_named(self):
         for line, sentence in (("bogus", "bogus"), ("wait-screen", "missing"), ('type "x', "closing"),
