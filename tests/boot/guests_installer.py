@@ -4,7 +4,7 @@ from png_reader import read_png
 
 def installer_shell(test):
     folder = test.installer("text")
-    test.run(["--memory", "256M", "--kernel", folder / "linux", "--initrd", folder / "initrd.gz", "--append",
+    test.run(["--memory", "512M", "--kernel", folder / "linux", "--initrd", folder / "initrd.gz", "--append",
               "console=ttyS0 rdinit=/bin/sh", "--serial", "null"], '''
 wait-serial "# " 300
 type-serial "echo $((6*7))x\\n"
@@ -14,7 +14,7 @@ wait-serial "42x" 30
 
 def installer_text(test):
     folder = test.installer("text")
-    test.run(["--memory", "256M", "--kernel", folder / "linux", "--initrd", folder / "initrd.gz", "--append",
+    test.run(["--memory", "512M", "--kernel", folder / "linux", "--initrd", folder / "initrd.gz", "--append",
               "console=ttyS0 TERM=vt102", "--serial", "null"], '''
 wait-serial /Select a language/ 600
 run-seconds 3
@@ -28,7 +28,7 @@ wait-serial /(keymap|keyboard)/ 120
 
 def installer_vga(test):
     folder = test.installer("text")
-    out = test.run(["--memory", "256M", "--kernel", folder / "linux", "--initrd", folder / "initrd.gz", "--append",
+    out = test.run(["--memory", "512M", "--kernel", folder / "linux", "--initrd", folder / "initrd.gz", "--append",
                     "vga=normal"], '''
 wait-screen "Select a language" 600
 run-seconds 3
@@ -48,6 +48,7 @@ def installer_graphical(test):
     test.run(["--memory", "512M", "--kernel", folder / "linux", "--initrd", folder / "initrd.gz", "--append", "vga=788"],
              f'''
 wait-screen-size 800x600 300
+run-seconds 120
 wait-stable 20 900
 screenshot {first}
 mouse 60 40
