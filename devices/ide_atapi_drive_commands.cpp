@@ -204,8 +204,9 @@ void AtapiCdrom::get_performance() { // MMC-3 5.8
     } else if (type != 3) {
         return illegal_field();
     }
-    put32(data, 0, static_cast<u32>(data.size() - 4));
-    reply(std::move(data), static_cast<u32>(data.size()));
+    const auto length = static_cast<u32>(data.size());
+    put32(data, 0, length - 4);
+    reply(std::move(data), length);
 }
 
 } // namespace r86
