@@ -36,7 +36,7 @@ FwCfg::FwCfg(PhysicalMemory& memory) : memory_(memory) {
 
 void FwCfg::add_number(u16 item, u64 value, unsigned bytes) {
     std::vector<u8> content;
-    for (unsigned i = 0; i < bytes; ++i) content.push_back(static_cast<u8>(value >> (8 * i)));
+    for (unsigned i = 0; i < bytes; ++i) content.push_back(i < 8 ? static_cast<u8>(value >> (8 * i)) : u8{0});
     add_item(item, std::move(content));
 }
 

@@ -48,6 +48,14 @@ TEST_CASE("fw_cfg: items are read byte by byte from the data register") {
     CHECK(b.item(0x777, 2) == std::vector<u8>{0, 0});
 }
 
+// The NUMA item has 16 bytes; its upper half came from shifts by 64 and more, which are undefined (found by fuzz_pci).
+TEST_CASE("fw_cfg: a number in an item of more than eight bytes has zeros above") {
+    Bench b;
+    b.fw.add_number(fw_cfg_item::kNuma, 0x1122334455667788, 16);
+    CHECK(b.item(fw_cfg_item::kNuma, 16) ==
+          std::vector<u8>{0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0, 0, 0, 0, 0, 0, 0, 0});
+}
+
 TEST_CASE("fw_cfg: the file directory is big endian and sorted") {
     Bench b;
     const auto directory = b.item(0x19, 4 + 2 * 64);
