@@ -438,6 +438,7 @@ RunStop Interpreter::run(Tick until) {
         run.block = block;
         const Tick before = s.tick;
         enter_threaded(&cpu_, block->ops(), static_cast<i64>(left) - block->cost, cpu_.mmu().table, s.rip);
+        run.block = nullptr; // single steps and whoever drops the cache between runs must not see it again
         // Nothing done: the block does not fit into the code segment, so its first instruction runs alone.
         alone = s.tick == before;
     }
