@@ -14,13 +14,14 @@ import tempfile
 import guests_debian
 import guests_dos
 import guests_installer
+import guests_power
 import guests_small
 import guests_tools
 from harness import SKIP, Context, Skip
 
 TESTS = {
     name: function
-    for module in (guests_small, guests_dos, guests_installer, guests_tools, guests_debian)
+    for module in (guests_small, guests_dos, guests_installer, guests_tools, guests_debian, guests_power)
     for name, function in inspect.getmembers(module, inspect.isfunction)
     if function.__module__ == module.__name__ and not name.startswith("_") and list(inspect.signature(function).parameters) == ["test"]
 }

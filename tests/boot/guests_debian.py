@@ -1,8 +1,6 @@
-"""Debian i386 on its own disk (tools/guest/make_debian_disk.sh): systemd, ext4 over IDE DMA, X11, sudden power cuts."""
+"""Debian i386 on its own disk (tools/guest/make_debian_disk.sh): systemd, ext4 over IDE DMA, X11."""
 import re
-import subprocess
 
-from harness import Skip
 from png_reader import read_png
 
 LOGIN = '''
@@ -14,16 +12,6 @@ wait-serial "# " 60
 type-serial "stty -echo; PS1='> '\\n"
 wait-serial "> " 30
 '''
-
-
-def _overlay(test):
-    """A fresh overlay over the installed system."""
-    if subprocess.run([test.source / "tools/guest/make_debian_disk.sh", test.build]).returncode:
-        raise Skip("the Debian disk cannot be made (see above)")
-    overlay = test.scratch / "overlay.qcow2"
-    base = test.build / "guests/debian.qcow2"
-    test.tool("qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "qcow2", overlay)
-    return overlay, f"{overlay},backing={base}"
 
 
 def check_disk(test, overlay):
@@ -40,7 +28,7 @@ def check_disk(test, overlay):
 
 def debian(test, arguments="", cpu="pentium4", megabytes=64):
     """Boots, writes and syncs, reboots, finds everything again, powers off; then the disk is checked from outside."""
-    overlay, name = _overlay(test)
+    overlay, name = test.debian_overlay()
     start = f'''
 wait-screen "boot:" 60
 type "serial {arguments}\\n"
@@ -86,7 +74,7 @@ def debian_pio(test):
 
 def debian_desktop(test):
     """X11 with a window manager on the frame buffer at 1024x768; the pointer follows the mouse, keys reach a terminal."""
-    _, name = _overlay(test)
+    _, name = test.debian_overlay()
     first, second = test.scratch / "first.png", test.scratch / "second.png"
     test.run(["--memory", "512M", "--disk", name], '''
 wait-screen "boot:" 60

@@ -55,6 +55,15 @@ class Context:
     def shared_guest(self, name):
         return self.need(self.source.parent / "shared/guests" / name, "a guest image of the developers")
 
+    def debian_overlay(self):
+        """A fresh overlay over the installed Debian, and how --disk names it."""
+        if subprocess.run([self.source / "tools/guest/make_debian_disk.sh", self.build]).returncode:
+            raise Skip("the Debian disk cannot be made (see above)")
+        overlay = self.scratch / "overlay.qcow2"
+        base = self.build / "guests/debian.qcow2"
+        self.tool("qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "qcow2", overlay)
+        return overlay, f"{overlay},backing={base}"
+
     def tool(self, *command):
         """Runs a tool of the host; the test is skipped where it is not installed."""
         if not shutil.which(command[0]):
