@@ -278,12 +278,19 @@ void run_string(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64) {
     const Semantic semantic = row(insn.row).semantic;
     const u64 start = s.rip;
     const u64 after = (s.rip + insn.length) & 0xFFFFFFFF;
+    const bool compares = insn.mnemonic == Mnemonic::cmps || insn.mnemonic == Mnemonic::scas;
+    const u32 flags_before = compares ? s.flags_before_repeat() : 0;
     for (;;) {
         // One iteration is always within the budget: it was charged with the block.
         const u64 many = string_bulk(*cpu, insn, run.limit - s.tick);
         if (many) {
             s.tick += many;
-            s.rip = string_finished(*cpu, insn) ? after : start;
+            const bool finished = string_finished(*cpu, insn);
+            s.rip = finished ? after : start;
+            if (finished)
+                s.end_repeat();
+            else
+                s.continue_repeat(s.tick, flags_before);
         } else {
             s.next_rip = after;
             if (Fault fault = semantic(*cpu, insn)) {

@@ -312,7 +312,8 @@ void Interpreter::execute(const Insn& insn) {
     CpuState& s = cpu_.s;
     const bool trap_flag = s.eflags & kTF;
     s.next_rip = (s.rip + insn.length) & 0xFFFFFFFF;
-    const u32 rf_before = s.eflags & kRF;
+    // RF covers the start of one instruction (SDM Vol. 3, 17.3.1.1); IRET and task switches load it anew.
+    s.eflags &= ~kRF;
     if (Fault fault = row(insn.row).semantic(cpu_, insn)) {
         s.debug_pending = 0; // traps of an instruction that did not complete are lost
         cpu_.raise(fault);
@@ -322,11 +323,6 @@ void Interpreter::execute(const Insn& insn) {
     }
     ++s.tick;
     s.rip = s.next_rip;
-    // RF lives for one instruction (SDM Vol. 3, 17.3.1.1), unless that instruction just loaded it: IRET, or a switch to
-    // a task whose image holds it.
-    const bool loads_flags =
-        insn.mnemonic == Mnemonic::iret || insn.mnemonic == Mnemonic::jmp_far || insn.mnemonic == Mnemonic::call_far;
-    if (rf_before && !loads_flags) s.eflags &= ~kRF;
     // A delivered software interrupt has cleared TF, and with it this trap (SDM Vol. 3, 17.3.1.4).
     const bool interrupt = insn.mnemonic == Mnemonic::int_ || insn.mnemonic == Mnemonic::int3 ||
                            insn.mnemonic == Mnemonic::into || insn.mnemonic == Mnemonic::icebp;
@@ -335,14 +331,20 @@ void Interpreter::execute(const Insn& insn) {
 
 void Interpreter::step_one() {
     CpuState& s = cpu_.s;
+    // An instruction breakpoint is looked for once for each instruction, however often it repeats, and not behind MOV
+    // SS and POP SS (SDM Vol. 3, 17.3.1.1: "suppressed as if EFLAGS.RF were 1").
+    const bool at_start = !s.in_repeat() && !(s.eflags & kRF) && !(s.shadow & kShadowMovSs);
     s.shadow = 0;
     // After a return from a page fault RF is set: the decoded block is there, and no breakpoint to look for.
     if (!(s.dr[7] & 0xFF)) {
-        if (const Block* block = find_block()) return execute(insn_at(*block, OpPlace{0, 0}));
+        if (const Block* block = find_block()) {
+            const Insn& known = insn_at(*block, OpPlace{0, 0});
+            if (s.rip + known.length - 1 <= s.seg[CS].limit) return execute(known);
+        }
     }
     Insn insn;
     if (!fetch(insn)) return;
-    if ((s.dr[7] & 0xFF) && !(s.eflags & kRF)) {
+    if ((s.dr[7] & 0xFF) && at_start) {
         const u64 linear = (s.seg[CS].base + s.rip) & 0xFFFFFFFF;
         if (match_instruction_breakpoint(s, linear)) {
             raise_instruction_breakpoint(cpu_, linear);
@@ -388,7 +390,7 @@ bool Interpreter::take_event() {
         return count();
     }
     if (s.shadow) return false;
-    if (s.nmi_pending && !s.nmi_blocked && !s.smm) {
+    if (s.nmi_pending && !s.nmi_blocked) {
         s.nmi_pending = false;
         s.halted = false;
         s.nmi_blocked = true;

@@ -187,7 +187,10 @@ Fault Cpu::deliver(u8 vector, EventKind kind, bool has_error, u32 error) {
         kind == EventKind::Software || kind == EventKind::SoftwareTrap || kind == EventKind::Icebp;
     event.return_offset = static_cast<u32>(after_instruction ? s.next_rip : s.rip);
     event.flags_image = eflags();
-    if (kind == EventKind::Exception && is_fault_class(vector)) event.flags_image |= kRF;
+    // An instruction that is begun again must not hit its breakpoint again: one that faulted, or a repeated string
+    // instruction with iterations left.
+    const bool begins_again = kind == EventKind::Exception ? is_fault_class(vector) || s.in_repeat() : s.in_repeat();
+    if (begins_again) event.flags_image |= kRF;
     if (kind == EventKind::Nmi) s.nmi_blocked = true; // until IRET, SDM Vol. 3, 6.7.1
     s.halted = false;
 

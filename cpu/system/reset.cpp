@@ -36,6 +36,7 @@ void reset_common(Cpu& cpu) {
     s.shadow = 0;
     s.debug_pending = 0;
     s.external_event = 0;
+    s.end_repeat();
     if (was_smm && cpu.hooks.smm_changed) cpu.hooks.smm_changed(false);
 }
 

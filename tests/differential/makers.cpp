@@ -57,15 +57,6 @@ const MakerDifference kDifferences[] = {
          if (m != Mnemonic::fnsave && m != Mnemonic::fnstenv && m != Mnemonic::fxsave) return false;
          return copy_around(f, operand_linear(f), 0, 512);
      }},
-    {"flags of a repeated comparison that faults",
-     "SDM Vol. 2, REP: EFLAGS is restored to the state before CMPS or SCAS. The emulator leaves the flags of the last "
-     "iteration; neither instruction reads them",
-     [](Faulted& f) {
-         const Mnemonic m = f.insn.mnemonic;
-         if ((m != Mnemonic::cmps && m != Mnemonic::scas) || !(f.insn.rep() || f.insn.repne())) return false;
-         f.mask.flags |= kOF | kSF | kZF | kAF | kPF | kCF;
-         return true;
-     }},
     {"x87 state after a fault of an MMX store",
      "Intel processors go over to MMX (TOP = 0, all registers valid) before a store's address is checked",
      [](Faulted& f) {
