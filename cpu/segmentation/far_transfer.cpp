@@ -41,7 +41,7 @@ Fault far_operand(Cpu& cpu, const Insn& insn, FarTarget& out) {
 Fault probe_return_address(Cpu& cpu, unsigned size) {
     const CpuState& s = cpu.s;
     const bool aligned = ((s.seg[SS].base + cpu.stack_pointer()) & (size - 1)) == 0;
-    if (!aligned && cpu.cpl() == 3 && (s.cr0 & kCR0_AM) && (s.eflags & kAC)) return Fault::ac();
+    if (!aligned && cpu.alignment_checked()) return Fault::ac();
     return probe_pushes(cpu, cpu.s.seg[SS], cpu.stack_pointer(), size, 2, cpu.cpl() == 3, Fault::ss(0));
 }
 

@@ -71,9 +71,9 @@ Fault load_segment(Cpu& cpu, Seg seg, u16 selector) {
 
 void drop_inner_segments(Cpu& cpu, u8 new_cpl) {
     for (Seg seg : {ES, DS, FS, GS}) {
+        // A null selector loses its RPL as well ("IF SegmentSelector = NULL OR ... THEN SegmentSelector <- NULL").
         Segment& segment = cpu.s.seg[seg];
-        if (segment.null || segment.conforming()) continue;
-        if (segment.dpl() < new_cpl) make_null(segment);
+        if (segment.null || (!segment.conforming() && segment.dpl() < new_cpl)) make_null(segment);
     }
 }
 

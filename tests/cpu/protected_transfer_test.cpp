@@ -274,3 +274,36 @@ TEST_CASE("far return to an outer level: its stack") {
     REQUIRE(ret(kSel | 3) == Fault::none());
     CHECK(f.esp() == ((CpuFixture::stack_top(0) & 0xFFFF0000) | 0x0500));
 }
+
+TEST_CASE("a return to an outer level drops segments it may not use, and the RPL of null selectors") {
+    // SDM Vol. 2, RET and IRET: "IF SegmentSelector = NULL OR (tempDesc(DPL) < CPL AND data or nonconforming code) THEN
+    // SegmentSelector <- NULL". Measured as well: 3 in DS or GS becomes 0 at an interrupt's return.
+    for (const bool interrupt : {false, true}) {
+        CAPTURE(interrupt);
+        CpuFixture f;
+        f.protected_mode(0);
+        f.descriptor(kSel, 0, 0xFFFF, kConforming0);
+        f.descriptor(kSel + 8, 0, 0xFFFF, kCode0);
+        REQUIRE(f.load_sreg(DS, 3) == Fault::none());
+        REQUIRE(f.load_sreg(ES, kSel) == Fault::none());                // conforming: stays
+        REQUIRE(f.load_sreg(FS, kSel + 8) == Fault::none());            // readable code of ring 0: goes
+        REQUIRE(f.load_sreg(GS, CpuFixture::data(3)) == Fault::none()); // stays
+        f.push32({CpuFixture::data(3), 0x20500});
+        if (interrupt) f.push32({2});
+        f.push32({CpuFixture::code(3), 0x41000});
+        REQUIRE(f.execute(interrupt ? exec::iret : exec::ret_far) == Fault::none());
+        CHECK(f.s.seg[DS].selector == 0);
+        CHECK(f.s.seg[DS].null);
+        CHECK(f.s.seg[ES].selector == kSel);
+        CHECK(f.s.seg[FS].selector == 0);
+        CHECK(f.s.seg[FS].null);
+        CHECK(f.s.seg[GS].selector == CpuFixture::data(3));
+    }
+    // At the same level nothing is touched.
+    CpuFixture f;
+    f.protected_mode(0);
+    REQUIRE(f.load_sreg(DS, 3) == Fault::none());
+    f.push32({CpuFixture::code(0), 0x41000});
+    REQUIRE(f.execute(exec::ret_far) == Fault::none());
+    CHECK(f.s.seg[DS].selector == 3);
+}
