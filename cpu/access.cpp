@@ -100,6 +100,7 @@ Fault Cpu::probe_linear(LinearAddr address, unsigned length, Access access, bool
 Fault Cpu::probe_write(unsigned seg, u64 offset, unsigned length) {
     LinearAddr linear;
     if (Fault fault = segment_check(seg, offset, length, Access::Write, linear)) return fault;
+    if (alignment_checked() && (linear.value & (length - 1))) return Fault::ac();
     return probe_linear(linear, length, Access::Write, cpl_ == 3);
 }
 
@@ -140,8 +141,7 @@ unsigned required_alignment(unsigned length) {
 Fault Cpu::read_bytes(unsigned seg, u64 offset, void* out, unsigned length) {
     LinearAddr linear;
     if (Fault fault = segment_check(seg, offset, length, Access::Read, linear)) return fault;
-    if ((linear.value & (required_alignment(length) - 1)) && cpl_ == 3 && (s.cr0 & kCR0_AM) && (s.eflags & kAC))
-        return Fault::ac();
+    if (alignment_checked() && (linear.value & (required_alignment(length) - 1))) return Fault::ac();
     if (Fault fault = probe_linear(linear, length, Access::Read, cpl_ == 3)) return fault;
     auto* bytes = static_cast<u8*>(out);
     Fault result = Fault::none();
@@ -157,8 +157,7 @@ Fault Cpu::read_bytes(unsigned seg, u64 offset, void* out, unsigned length) {
 Fault Cpu::write_bytes(unsigned seg, u64 offset, const void* in, unsigned length) {
     LinearAddr linear;
     if (Fault fault = segment_check(seg, offset, length, Access::Write, linear)) return fault;
-    if ((linear.value & (required_alignment(length) - 1)) && cpl_ == 3 && (s.cr0 & kCR0_AM) && (s.eflags & kAC))
-        return Fault::ac();
+    if (alignment_checked() && (linear.value & (required_alignment(length) - 1))) return Fault::ac();
     if (Fault fault = probe_linear(linear, length, Access::Write, cpl_ == 3)) return fault;
     const auto* bytes = static_cast<const u8*>(in);
     Fault result = Fault::none();

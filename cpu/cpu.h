@@ -149,6 +149,8 @@ public:
     bool real_or_v86() const { return !protected_mode() || v86(); }
     u8 cpl() const { return cpl_; }
     u8 iopl() const { return static_cast<u8>((s.eflags >> 12) & 3); }
+    /// #AC comes with CR0.AM, EFLAGS.AC and CPL 3 only (SDM Vol. 3, 6.15 "Interrupt 17").
+    bool alignment_checked() const { return cpl_ == 3 && (s.cr0 & kCR0_AM) && (s.eflags & kAC); }
     bool code32() const { return s.seg[CS].db(); }
     bool stack32() const { return s.seg[SS].db(); }
     u32 stack_mask() const { return stack32() ? 0xFFFFFFFFu : 0xFFFFu; }
@@ -181,7 +183,7 @@ public:
     /// Any length (FXSAVE, FSAVE, 10-byte operands). Nothing is written if any byte would fault.
     Fault read_bytes(unsigned seg, u64 offset, void* out, unsigned length);
     Fault write_bytes(unsigned seg, u64 offset, const void* in, unsigned length);
-    /// Would a write of this range fault? If not, following writes in it cannot fault (PUSHA, ENTER, far CALL).
+    /// Would a write of this operand (1, 2, 4 or 8 bytes) fault? If not, a following write of it cannot.
     Fault probe_write(unsigned seg, u64 offset, unsigned length);
     Fault probe_read(unsigned seg, u64 offset, unsigned length);
 

@@ -123,11 +123,12 @@ bool legal(const Cpu& cpu, const SaveArea& area) {
 
 void restore(Cpu& cpu, const SaveArea& area) {
     CpuState& s = cpu.s;
-    s.cr0 = area.get(kCr0) | kCR0_ET;
+    s.cr0 = (area.get(kCr0) & kCR0_Defined) | kCR0_ET;
     s.cr3 = area.get(kCr3);
     s.cr4 = area.get(kCr4);
     const u32 eflags = area.get(kEflags);
     s.eflags = (eflags & 0x3F7FD5 & ~kStatusFlags) | 2;
+    if (!(s.cr0 & kCR0_PE)) s.eflags &= ~kVM; // no such mode, whatever the map holds
     s.flags.set(eflags);
     s.next_rip = area.get(kEip);
     for (unsigned i = 0; i < 8; ++i) s.gpr[i] = area.get(kEdi - 4 * (7 - i));

@@ -6,8 +6,6 @@
 namespace r86 {
 
 namespace {
-constexpr u32 kCR0_Defined =
-    kCR0_PE | kCR0_MP | kCR0_EM | kCR0_TS | kCR0_ET | kCR0_NE | kCR0_WP | kCR0_AM | kCR0_NW | kCR0_CD | kCR0_PG;
 /// Changing one of these while PAE paging is on reloads the PDPTEs.
 constexpr u32 kCR0_ReloadsPdptes = kCR0_CD | kCR0_NW | kCR0_PG;
 constexpr u32 kCR4_ReloadsPdptes = kCR4_PAE | kCR4_PGE | kCR4_PSE;

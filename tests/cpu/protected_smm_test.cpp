@@ -1,5 +1,6 @@
 /// System-management mode: SDM Vol. 3, chapter 34.
 #include "tests/cpu/cpu_fixture.h"
+#include <random>
 
 using namespace r86;
 using namespace r86::test;
@@ -114,4 +115,68 @@ TEST_CASE("a handler runs from SMBASE + 8000h and returns") {
     CHECK(f.s.gpr[RAX] == 0); // from the map
     f.step(1);
     CHECK(f.eip() == kCodeBase + 1);
+}
+
+TEST_CASE("NMIs wait for RSM, or for an IRET in the handler") {
+    // SDM Vol. 3, 34.8 "NMI Handling While in SMM".
+    CpuFixture f;
+    f.protected_mode(0);
+    f.poke_code(kCodeBase, {0x90});
+    f.poke32(8, 0x30009000); // real-mode vector 2: 3000:9000
+    f.poke_code(0x38000, {0x90, 0x90, 0x0F, 0xAA});
+    f.cpu.raise_smi();
+    f.step(1);
+    f.cpu.set_nmi(true);
+    SECTION("RSM") {
+        f.step(2);
+        CHECK(f.eip() == 0x8002);
+        f.step(2);
+        CHECK(!f.s.smm);
+        CHECK(f.eip() == CpuFixture::handler(2));
+    }
+    SECTION("IRET") {
+        f.s.idtr = {0, 0x3FF};
+        f.cpu.load_segment_real(SS, 0x2000);
+        f.s.gpr[RSP] = 0x1000 - 6;
+        f.poke16(0x20FFA, 0x8000);
+        f.poke16(0x20FFC, 0x3000);
+        f.poke16(0x20FFE, 2);
+        f.poke_code(0x38010, {0xCF});
+        f.s.rip = 0x8010;
+        f.step(2);
+        CHECK(f.s.smm);
+        CHECK(f.eip() == 0x9000);
+        CHECK(f.s.nmi_blocked);
+    }
+}
+
+TEST_CASE("RSM from a save map of random bytes: shut down, or a state that the processor can be in") {
+    std::mt19937 random(1);
+    unsigned returned = 0;
+    for (unsigned round = 0; round < 2000; ++round) {
+        CpuFixture f;
+        f.protected_mode(0);
+        f.cpu.enter_smm();
+        const u32 map = 0x30000 + 0x8000;
+        for (u32 at = 0x7E00; at < 0x8000; at += 4)
+            if (random() % 4 == 0) f.poke32(map + at, static_cast<u32>(random()));
+        if (random() % 2) f.poke32(map + 0x7FFC, f.peek32(map + 0x7FFC) & 0x9FFFFFFF);
+        if (random() % 2) f.poke32(map + 0x7F14, 0);
+        const Fault fault = f.execute(exec::rsm);
+        if (fault) {
+            CHECK(fault.silent);
+            CHECK(f.s.shutdown);
+            continue;
+        }
+        ++returned;
+        const u32 eflags = f.cpu.eflags();
+        CHECK((eflags & 2));
+        CHECK(!(eflags & ~0x3F7FD7u));
+        CHECK(!(f.s.cr0 & ~0xE005003Fu));
+        CHECK(!((f.s.cr0 & kCR0_PG) && !(f.s.cr0 & kCR0_PE)));
+        CHECK(!((eflags & kVM) && !(f.s.cr0 & kCR0_PE)));
+        CHECK(!f.s.smm);
+        f.step(50); // whatever comes, it comes to an end
+    }
+    CHECK(returned > 100);
 }
