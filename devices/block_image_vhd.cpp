@@ -3,7 +3,8 @@
 ///
 /// How a write stays safe. A new block takes the place of the footer at the file's end; first a footer is written
 /// behind it, then bitmap and data, and after a flush the table entry. In a differencing image a sector's data is
-/// written before the bit that prefers it to the parent's. A killed process may leave a block that no entry names.
+/// written before the bit that prefers it to the parent's. A killed process may leave a block that no entry names: the
+/// next open finds it, and new blocks go there first.
 /// NOT IMPLEMENTED: split files (.v01), which Virtual Server made of disks on FAT.
 #include "core/bits.h"
 #include "core/byte_order.h"
@@ -49,7 +50,7 @@ private:
     bool host_error() { return report("image " + file_->error()); }
     void open();
     void open_tables();
-    void check_overlaps(u64 table_bytes) const;
+    void check_overlaps(u64 table_bytes);
     std::vector<std::string> parent_names() const;
     u64 block_offset(u64 block) const { return u64{table_[block]} * kSector; }
     u64 data_offset(u64 block) const { return block_offset(block) + bitmap_bytes_; }
@@ -65,7 +66,8 @@ private:
     u64 bitmap_bytes_ = 0;   // in front of each block, padded to sectors
     std::vector<u32> table_; // the block allocation table: sectors
     std::map<u64, std::vector<u8>> bitmaps_;
-    u64 end_ = 0; // where the footer stands
+    u64 end_ = 0;           // where the footer stands
+    std::vector<u64> free_; // places of blocks in front of it that no entry names
     OrderedWrites waiting_;
     std::unique_ptr<BlockImage> parent_;
 };
@@ -129,8 +131,8 @@ void VhdImage::open_tables() {
     if (writable_) check_overlaps(bytes);
 }
 
-/// A write must change nothing but what it means.
-void VhdImage::check_overlaps(u64 table_bytes) const {
+/// A write must change nothing but what it means. Finds the blocks that no entry names as well.
+void VhdImage::check_overlaps(u64 table_bytes) {
     std::vector<std::pair<u64, u64>> ranges{
         {0, VhdFooter::kBytes}, {footer_.data_offset, VhdDynamicHeader::kBytes}, {header_.table_offset, table_bytes}};
     for (u64 i = 0; i < table_.size(); ++i)
@@ -141,6 +143,17 @@ void VhdImage::check_overlaps(u64 table_bytes) const {
             throw_damaged(file_->path(), "two of its parts overlap; it can be read with --snapshot");
     if (ranges.back().first + ranges.back().second > end_)
         throw_damaged(file_->path(), "a part overlaps its footer; it can be read with --snapshot");
+    for (const auto& locator : header_.locators)
+        if (locator.platform) ranges.push_back({locator.offset, locator.length});
+    ranges.push_back({end_, VhdFooter::kBytes});
+    std::sort(ranges.begin(), ranges.end());
+    const u64 whole = bitmap_bytes_ + header_.block_bytes;
+    u64 used = header_.table_offset + table_bytes; // a block in front of the table is nobody's work
+    for (const auto& [start, bytes] : ranges) {
+        for (used = align_up(used, kSector); used + whole <= std::min(start, end_); used += whole)
+            free_.push_back(used);
+        used = std::max(used, start + bytes);
+    }
 }
 
 /// The places where the parent may be, best first: section "Parent Locator Entries", then its name.
@@ -243,13 +256,19 @@ bool VhdImage::do_read(u64 offset, std::span<u8> out) {
 
 /// A block of zeros, in an image with a parent one that shows the parent.
 bool VhdImage::add_block(u64 block) {
-    const u64 at = end_, after = at + bitmap_bytes_ + header_.block_bytes;
+    const bool reused = !free_.empty();
+    const u64 at = reused ? free_.back() : end_, after = at + bitmap_bytes_ + header_.block_bytes;
     if (at / kSector >= kUnused) return report("image '" + name() + "' cannot become larger than the format allows");
     std::vector<u8> bitmap(bitmap_bytes_, parent_ ? 0 : 0xFF);
     u8 entry[4];
     store_be<u32>(entry, static_cast<u32>(at / kSector));
-    if (!file_->write(after, raw_footer_) || !file_->write(at, bitmap) || !file_->flush()) return host_error();
-    end_ = after;
+    const bool placed = reused ? file_->write(at + bitmap_bytes_, std::vector<u8>(header_.block_bytes))
+                               : file_->write(after, raw_footer_);
+    if (!placed || !file_->write(at, bitmap) || !file_->flush()) return host_error();
+    if (reused)
+        free_.pop_back();
+    else
+        end_ = after;
     table_[block] = static_cast<u32>(at / kSector);
     bitmaps_[block] = std::move(bitmap);
     if (file_->write(header_.table_offset + block * 4, entry)) return true;

@@ -3,9 +3,9 @@
 /// streamOptimized (compressed) is read only.
 ///
 /// How a write stays safe: a grain is written before the table entry that leads to it. The entry waits for a flush
-/// where the grain replaces what a parent shows, so that the old content stays until the new one is whole. NOT
-/// IMPLEMENTED: the sparse extents of ESX ("COWD", "vmfsSparse", "seSparse"), raw devices as extents, the change
-/// tracking file.
+/// where the grain replaces what a parent shows, so that the old content stays until the new one is whole. Grains that
+/// a killed process left without an entry are used again after the next open. NOT IMPLEMENTED: the sparse extents of
+/// ESX ("COWD", "vmfsSparse", "seSparse"), raw devices as extents, the change tracking file.
 #include "core/byte_order.h"
 #include "core/error.h"
 #include "devices/image_create.h"

@@ -88,7 +88,8 @@ std::vector<u32> VmdkSparseExtent::read_directory(u64 sector) const {
     return out;
 }
 
-/// Before anything is written: every part is in the file, and no two overlap. Finds the end of what is used.
+/// Before anything is written: every part is in the file, and no two overlap. Finds the end of what is used, and the
+/// gaps in front of it.
 void VmdkSparseExtent::check_places() {
     const u64 table_sectors = (u64{header_.table_entries} * 4 + kSector - 1) / kSector;
     const u64 directory_sectors = (directory_.size() * 4 + kSector - 1) / kSector;
@@ -111,6 +112,11 @@ void VmdkSparseExtent::check_places() {
             throw_damaged(file_.path(), "one of its parts lies outside the file; it can be read with --snapshot");
         if (i && ranges[i].first < ranges[i - 1].first + ranges[i - 1].second)
             throw_damaged(file_.path(), "two of its parts overlap; it can be read with --snapshot");
+        if (i == 0) continue;
+        const u64 gap = std::max(ranges[i - 1].first + ranges[i - 1].second, header_.overhead);
+        for (u64 at = align_up(gap, header_.grain_sectors); at + header_.grain_sectors <= ranges[i].first;
+             at += header_.grain_sectors)
+            free_.push_back(at);
     }
     used_ = ranges.back().first + ranges.back().second;
     untouched_ = in_file;
@@ -221,13 +227,18 @@ bool VmdkSparseExtent::add(u64 grain, std::span<const u8> whole, bool replaces) 
     if (!table && (!add_table(index) || !find_table(index, table))) return false;
     u64 sector = 0;
     const u64 used_before = used_;
-    if (!allocate(header_.grain_sectors, sector)) return false;
+    const bool reused = !free_.empty();
+    if (reused)
+        sector = free_.back();
+    else if (!allocate(header_.grain_sectors, sector))
+        return false;
     const bool wait = replaces || sector < untouched_;
     if (!file_.write(sector * kSector, whole)) {
         used_ = used_before;
         untouched_ = std::max(untouched_, sector + header_.grain_sectors);
         return fail();
     }
+    if (reused) free_.pop_back();
     (*table)[entry] = static_cast<u32>(sector);
     u8 raw[4];
     store_le<u32>(raw, static_cast<u32>(sector));

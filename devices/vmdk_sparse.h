@@ -27,8 +27,9 @@ struct VmdkSparseHeader {
     }
 };
 
-/// Reads and writes one extent. Grains are handed out at the end of what is used, in space that was added to the file
-/// before, so that no entry ever leads behind the file's end.
+/// Reads and writes one extent. Grains are handed out where a killed process left some that no entry leads to, then at
+/// the end of what is used, in space that was added to the file before, so that no entry ever leads behind the file's
+/// end.
 class VmdkSparseExtent {
 public:
     enum class Place : u8 { Nowhere, Zero, Here };
@@ -72,8 +73,9 @@ private:
     VmdkSparseHeader header_;
     std::vector<u32> directory_, redundant_; // sectors of grain tables
     std::map<u64, std::vector<u32>> tables_;
-    u64 used_ = 0;      // sectors: the end of what is used
-    u64 untouched_ = 0; // sectors: what lies behind was never written
+    u64 used_ = 0;          // sectors: the end of what is used
+    u64 untouched_ = 0;     // sectors: what lies behind was never written
+    std::vector<u64> free_; // sectors: grains in front of used_ that no entry leads to
     OrderedWrites waiting_;
     std::vector<u8> unpacked_;
     u64 unpacked_grain_ = ~u64{0};
