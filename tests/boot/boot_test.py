@@ -13,6 +13,7 @@ import tempfile
 
 import guests_debian
 import guests_dos
+import guests_folders
 import guests_installer
 import guests_power
 import guests_small
@@ -21,7 +22,7 @@ from harness import SKIP, Context, Skip
 
 TESTS = {
     name: function
-    for module in (guests_small, guests_dos, guests_installer, guests_tools, guests_debian, guests_power)
+    for module in (guests_small, guests_dos, guests_installer, guests_folders, guests_tools, guests_debian, guests_power)
     for name, function in inspect.getmembers(module, inspect.isfunction)
     if function.__module__ == module.__name__ and not name.startswith("_") and list(inspect.signature(function).parameters) == ["test"]
 }

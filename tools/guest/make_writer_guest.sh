@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the power-cut guest from Debian packages: the i386 kernel, and an initial RAM disk that writes to an ext4 disk for ever.
+# Makes a Linux guest from Debian packages: the i386 kernel, and an initial RAM disk that writes to an ext4 disk for ever, for
+# power cuts, or reads whole media.
 #   make_writer_guest.sh BUILD_DIR      writes BUILD_DIR/guests/writer/{vmlinuz,initrd.gz} (kept until its files change)
 set -euo pipefail
 
@@ -25,7 +26,7 @@ rm -rf "$out"
 root="$out/root"
 mkdir -p "$root"/{bin,dev,modules,proc}
 cp "$packages/busybox-static/bin/busybox" "$root/bin/busybox"
-for applet in sh cat cut dd echo insmod md5sum mkdir mount mv poweroff rm sync tr usleep; do ln -s busybox "$root/bin/$applet"; done
+for applet in sh cat cut dd echo find insmod md5sum mkdir mount mv poweroff rm sync tr umount usleep; do ln -s busybox "$root/bin/$applet"; done
 cp "$here/writer/init" "$root/init"
 chmod 755 "$root/init"
 # Every module after those that it needs.
@@ -41,7 +42,7 @@ add() { # FILE_NAME
     cp "$path" "$root/modules/$1.ko"
     echo "$1" >>"$root/modules/order"
 }
-for module in crc32c_generic ata_piix sd_mod ext4; do add "$module"; done
+for module in crc32c_generic ata_piix sd_mod sr_mod ext4 isofs vfat nls_cp437 nls_iso8859-1 nls_ascii; do add "$module"; done
 find "$root" -exec touch -h -d @1000000000 {} +
 (cd "$root" && find . -print0 | LC_ALL=C sort -z |
     cpio --quiet --null --create --format=newc --owner=0:0 --reproducible) | gzip -9n >"$out/initrd.gz"
