@@ -233,7 +233,9 @@ void PieceBuilder::load_mxcsr() {
 }
 
 void PieceBuilder::saved_x87() {
-    // The image is stored, the fields that processors fill differently are cleared, and it may be loaded again.
+    // The image is stored, the fields that processors fill differently are cleared, and it may be loaded again. A POPF
+    // that sets TF must not end the program between the two.
+    if (!c_.program.pieces.empty() && c_.program.pieces.back().bytes.back() == 0x9D) add({0x90});
     const u32 kind = random_.below(3); // FNSTENV, FNSAVE, FXSAVE
     const u32 at = (c_.flat_data ? kData : 0) + 0x400 + random_.below(0x80) * 16;
     const bool wide = kind != 2 && random_.chance(25); // the other operand size
