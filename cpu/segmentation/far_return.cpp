@@ -30,8 +30,9 @@ Fault ret_far(Cpu& cpu, const Insn& insn) {
     const unsigned size = insn.operand_size == 2 ? 2 : 4;
     const u32 release = insn.op[0].kind == OperandKind::Imm ? static_cast<u16>(insn.imm) : 0;
     u32 offset = 0, cs_image = 0;
-    if (Fault fault = peek(cpu, 0, size, offset)) return fault;
+    // Intel's processors read the selector first, which a page fault shows in CR2.
     if (Fault fault = peek(cpu, size, size, cs_image)) return fault;
+    if (Fault fault = peek(cpu, 0, size, offset)) return fault;
     const auto selector = static_cast<u16>(cs_image);
     const u32 new_sp = cpu.stack_pointer() + 2 * size + release;
     if (cpu.real_or_v86()) {
