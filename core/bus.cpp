@@ -40,7 +40,25 @@ void IoBus::report_unclaimed(u16 port, const char* direction) {
     log_.write(LogCategory::Port, "nothing answers at port %04x (%s)", port, direction);
 }
 
+// One byte to a chip that is there is nearly all that happens: it needs no frame and ends in the chip's own function.
+
 u32 IoBus::read(u16 port, unsigned size) {
+    const u16 index = table_[port];
+    if (index == 0 || size != 1) [[unlikely]]
+        return read_other(port, size);
+    const Range& range = ranges_[index];
+    return range.handler->read8(static_cast<u16>(port - range.base + range.first_offset));
+}
+
+void IoBus::write(u16 port, unsigned size, u32 value) {
+    const u16 index = table_[port];
+    if (index == 0 || size != 1) [[unlikely]]
+        return write_other(port, size, value);
+    const Range& range = ranges_[index];
+    return range.handler->write8(static_cast<u16>(port - range.base + range.first_offset), static_cast<u8>(value));
+}
+
+u32 IoBus::read_other(u16 port, unsigned size) {
     const u16 index = table_[port];
     if (index == 0) {
         if (size > 1) {
@@ -53,7 +71,6 @@ u32 IoBus::read(u16 port, unsigned size) {
     }
     Range& range = ranges_[index];
     const u16 offset = static_cast<u16>(port - range.base + range.first_offset);
-    if (size == 1) return range.handler->read8(offset);
     if (table_[static_cast<u16>(port + size - 1)] != index &&
         !range.handler->takes_wide(offset)) { // runs over the end of the chip's ports
         const unsigned half = size / 2;
@@ -62,7 +79,7 @@ u32 IoBus::read(u16 port, unsigned size) {
     return size == 2 ? range.handler->read16(offset) : range.handler->read32(offset);
 }
 
-void IoBus::write(u16 port, unsigned size, u32 value) {
+void IoBus::write_other(u16 port, unsigned size, u32 value) {
     const u16 index = table_[port];
     if (index == 0) {
         if (size > 1) {
@@ -74,9 +91,7 @@ void IoBus::write(u16 port, unsigned size, u32 value) {
     }
     Range& range = ranges_[index];
     const u16 offset = static_cast<u16>(port - range.base + range.first_offset);
-    if (size == 1) {
-        range.handler->write8(offset, static_cast<u8>(value));
-    } else if (table_[static_cast<u16>(port + size - 1)] != index && !range.handler->takes_wide(offset)) {
+    if (table_[static_cast<u16>(port + size - 1)] != index && !range.handler->takes_wide(offset)) {
         const unsigned half = size / 2;
         const u32 low = half == 1 ? value & 0xFF : value & 0xFFFF;
         write(port, half, low);

@@ -72,6 +72,9 @@ public:
     const std::vector<Range>& ranges() const { return ranges_; }
 
 private:
+    /// Wide accesses, and ports that nobody claims.
+    u32 read_other(u16 port, unsigned size);
+    void write_other(u16 port, unsigned size, u32 value);
     void rebuild_bars();
     void report_unclaimed(u16 port, const char* direction);
 

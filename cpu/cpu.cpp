@@ -57,6 +57,14 @@ void Cpu::segment_changed(Seg seg) {
         interpreter_->segment_changed(seg);
 }
 
+void Cpu::level_changed(u8 level, u32 mask, u32 bits) {
+    const bool was_user = cpl_ == 3, user = level == 3;
+    cpl_ = level;
+    if (was_user != user) mmu_->select_privilege(user);
+    interpreter_->replace_mode_bits(mask | kModeUser, bits | (user ? u32{kModeUser} : 0));
+    if (watcher_) watcher_->mode_changed();
+}
+
 void Cpu::mxcsr_changed() {
     sse::host_float_replace(*this);
     interpreter_->mxcsr_changed();

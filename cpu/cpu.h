@@ -55,6 +55,21 @@ struct JumpEntry {
 };
 inline constexpr usize kJumpCacheSize = 4096;
 
+/// What a segment descriptor becomes when it is loaded: cpu/segmentation/descriptor_memo.h.
+struct LoadedDescriptor {
+    u64 raw = 0; ///< its eight bytes; zero is no segment
+    u64 base = 0;
+    u64 read_end = 0, write_end = 0; ///< as RunState::read_end
+    u32 limit = 0;
+    u16 attributes = 0;
+    // The level for which it may be loaded without a write to its table; -1: for none.
+    i8 data_level = -1;                         ///< ES, DS, FS, GS: CPL and RPL at most
+    i8 stack_level = -1;                        ///< SS: CPL and RPL exactly
+    i8 code_level = -1;                         ///< CS: DPL of a segment that is not conforming
+    u32 flat_code = 0, flat_data = 0, wide = 0; ///< masks, for the bits of the mode
+};
+inline constexpr usize kDescriptorMemo = 32;
+
 /// Transient state of the threaded interpreter, at fixed offsets behind CpuState.
 struct RunState {
     Block* block = nullptr;                ///< the block that runs
@@ -64,6 +79,9 @@ struct RunState {
     std::array<u64, kSegments> read_end{}; ///< first offset that a plain read may not touch; 0: ask segment_check
     std::array<u64, kSegments> write_end{};
     bool leave = false; ///< a slow path wants the running block to be left after this operation
+    /// The short ways of segment loads, privilege transitions and returns are open; off: semantics alone.
+    bool short_ways = true;
+    std::array<LoadedDescriptor, kDescriptorMemo> descriptors;
     // cpu/sse/host_float.h
     bool running = false;    ///< inside Cpu::run
     bool host_float = false; ///< the host's MXCSR is the guest's
@@ -162,6 +180,9 @@ public:
     void mxcsr_changed();
     /// The same after a load of one segment register, which is all that changed (CS at the same CPL).
     void segment_changed(Seg seg);
+    /// The same after CS and SS were loaded for another level, with what is derived from them but the mode: its bits
+    /// in `mask` become `bits`.
+    void level_changed(u8 level, u32 mask, u32 bits);
     /// Real and virtual-8086 style load of the visible selector and base; in real mode limit and rights stay, in
     /// virtual-8086 mode they become 64 KiB read/write (SDM Vol. 3, 20.1.1, 20.2.1). Calls update_mode().
     void load_segment_real(Seg seg, u16 selector);

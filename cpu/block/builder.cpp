@@ -37,6 +37,7 @@ bool ends_decoded_block(const Insn& insn) {
     case Mnemonic::in:
     case Mnemonic::out:
     case Mnemonic::cli:
+    case Mnemonic::invlpg: // there is never anything to invalidate
     case Mnemonic::les:
     case Mnemonic::lds:
     case Mnemonic::lfs:
@@ -44,6 +45,7 @@ bool ends_decoded_block(const Insn& insn) {
     case Mnemonic::mov_sreg:
     case Mnemonic::pop_sreg: // a load of SS casts its shadow over the next boundary
         return insn.op[0].kind == OperandKind::Segment && insn.op[0].reg == SS;
+    case Mnemonic::mov_cr: return insn.op[0].kind == OperandKind::Control;
     default: return ends_block(insn);
     }
 }
@@ -122,14 +124,16 @@ Block* build_block(BlockCache& cache, std::span<const Insn> insns, u64 physical,
     for (unsigned i = 0; i < count;) {
         const Insn& insn = insns[i];
         out.at(static_cast<u8>(offset), static_cast<u8>(i));
+        context.index = i;
         context.flags_dead = dead[i];
         context.next = i + 1 < count ? &insns[i + 1] : nullptr;
         context.end = offset + insn.length;
         context.next_end = context.next ? context.end + context.next->length : 0;
         context.fused = false;
-        if (!lower_move(insn, context) && !lower_alu(insn, context) && !lower_branch(insn, context) &&
+        // Branches before arithmetic: they take the compare in front of them as well.
+        if (!lower_move(insn, context) && !lower_branch(insn, context) && !lower_alu(insn, context) &&
             !lower_stack(insn, context) && !lower_shift(insn, context) && !lower_sse(insn, context) &&
-            !lower_x87(insn, context)) {
+            !lower_x87(insn, context) && !lower_segment(insn, context) && !lower_port(insn, context)) {
             const bool repeated = row(insn.row).is_string() && (insn.rep() || insn.repne());
             const Handler handler = ends_decoded_block(insn) ? run_semantic<true> : run_semantic<false>;
             if (repeated)

@@ -5,11 +5,12 @@
 #include "cpu/insn.h"
 #include <array>
 #include <cstring>
+#include <new>
 #include <span>
 
 namespace r86 {
 
-/// Collects the operations of one block.
+/// Collects the operations of one block. Its arrays are never cleared: that would cost more than a short block.
 class OpEmitter {
 public:
     static constexpr usize kMaxSlots = 32 * 3 + 8;
@@ -17,10 +18,9 @@ public:
     void at(u8 offset, u8 index) { place_ = {offset, index}; }
     Op& emit(Handler handler) {
         places_[count_] = place_;
-        Op& op = ops_[count_++];
-        op = Op{};
-        op.handler = handler;
-        return op;
+        Op* op = new (slot(count_++)) Op{};
+        op->handler = handler;
+        return *op;
     }
     /// A slot that only carries the immediate of the operation before it.
     void immediate(u64 value) { emit(nullptr).imm = static_cast<i32>(value); }
@@ -34,7 +34,7 @@ public:
         what.semantic = function;
         what.insn = insn;
         semantics_[semantic_count_++] = count_;
-        std::memcpy(static_cast<void*>(&ops_[count_]), &what, sizeof what);
+        std::memcpy(slot(count_), &what, sizeof what);
         for (unsigned i = 0; i < kSemanticSlots; ++i) places_[count_++] = place_;
     }
     /// Slots of the operations that `semantic` made.
@@ -43,17 +43,19 @@ public:
     void links(unsigned count) {
         const Link fresh{unresolved_block(), 0, nullptr, nullptr};
         for (unsigned i = 0; i < count; ++i) {
-            std::memcpy(static_cast<void*>(&ops_[count_]), &fresh, sizeof fresh);
+            std::memcpy(slot(count_), &fresh, sizeof fresh);
             places_[count_++] = place_;
             places_[count_++] = place_;
         }
     }
     unsigned count() const { return count_; }
-    const Op* ops() const { return ops_.data(); }
+    const Op* ops() const { return reinterpret_cast<const Op*>(ops_.data()); }
     const OpPlace* places() const { return places_.data(); }
 
 private:
-    std::array<Op, kMaxSlots> ops_;
+    void* slot(unsigned n) { return ops_.data() + n * sizeof(Op); }
+
+    alignas(Op) std::array<std::byte, kMaxSlots * sizeof(Op)> ops_;
     std::array<OpPlace, kMaxSlots> places_;
     std::array<unsigned, 32> semantics_;
     unsigned semantic_count_ = 0;
@@ -70,6 +72,7 @@ struct LowerContext {
     unsigned next_end;  ///< the same for `next`
     u64 physical;       ///< of the block's first byte
     unsigned count;     ///< instructions of the whole block
+    unsigned index = 0; ///< instructions before this one
     bool fused = false; ///< set by a family that took `next` as well
 };
 
@@ -89,6 +92,8 @@ bool lower_stack(const Insn& insn, LowerContext& context);
 bool lower_branch(const Insn& insn, LowerContext& context);
 bool lower_sse(const Insn& insn, LowerContext& context);
 bool lower_x87(const Insn& insn, LowerContext& context);
+bool lower_segment(const Insn& insn, LowerContext& context);
+bool lower_port(const Insn& insn, LowerContext& context);
 
 /// The exit of a block that just runs on into the next one.
 void emit_fall_through(LowerContext& context);

@@ -233,7 +233,7 @@ static_assert(operands_fit());
 
 } // namespace
 
-const OpcodeRow& row(u16 index) { return kRows[index]; }
+constinit const OpcodeRow* const kFirstRow = kRows;
 std::span<const OpcodeRow> all_rows() { return kRows; }
 
 } // namespace r86

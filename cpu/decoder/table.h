@@ -88,7 +88,8 @@ struct OpcodeRow {
 };
 
 /// Row 0 is the invalid opcode (semantic `ud`).
-const OpcodeRow& row(u16 index);
+extern const OpcodeRow* const kFirstRow;
+inline const OpcodeRow& row(u16 index) { return kFirstRow[index]; }
 std::span<const OpcodeRow> all_rows();
 
 /// EndsBlock of the row, or a repeated string instruction.

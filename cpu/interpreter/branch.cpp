@@ -118,6 +118,42 @@ struct FarImmediate {
 template <class T>
 using RegC = Indexed<T, &Op::c>;
 
+/// CMP or TEST with an operand in memory. The branch's fields and links stand in an operation of its own behind it,
+/// which runs alone after a miss.
+enum class MemoryForm { Immediate, Register, RegisterFirst };
+template <bool test, MemoryForm form, class T>
+struct CompareMemory {
+    template <unsigned cc>
+    struct Branch {
+        static void run(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
+            const u8* host = locate<T, Flat, false>(*cpu, *op, tlb, scratch);
+            if (!host) [[unlikely]]
+                return tlb_miss<sizeof(T), false>(cpu, op, budget, tlb, eip, scratch);
+            T a = load_host<T>(host);
+            T b;
+            if constexpr (form == MemoryForm::Immediate)
+                b = SlotImmediate<T>::get(*cpu, *op);
+            else
+                b = RegA<T>::get(*cpu, *op);
+            if constexpr (form == MemoryForm::RegisterFirst) std::swap(a, b);
+            if constexpr (test) {
+                a &= b;
+                b = 0;
+                cpu->s.flags = alu::logic<T>(a).flags;
+            } else {
+                cpu->s.flags = alu::sub<T>(a, b).flags;
+            }
+            const Op* exit = op + (form == MemoryForm::Immediate ? 2 : 1);
+            return branch<true, true>(compare<cc, T>(a, b), cpu, exit, budget, tlb, eip, scratch);
+        }
+    };
+    template <std::size_t... cc>
+    static constexpr std::array<Handler, 16> make(std::index_sequence<cc...>) {
+        return {(fusable(cc) && (test || (cc != 8 && cc != 9)) ? Handler{&Branch<cc>::run} : nullptr)...};
+    }
+    static constexpr std::array<Handler, 16> handlers = make(std::make_index_sequence<16>{});
+};
+
 template <class T, class Stack, bool flat, bool in_page>
 void call(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
     u64 target;
@@ -255,20 +291,55 @@ void set_branch(Op& op, i64 taken, unsigned fall, const Insn& branch_insn) {
     op.a = branch_insn.operand_size == 2;
 }
 
-/// CMP, TEST, INC or DEC of a register with the Jcc behind it.
+template <class T>
+Handler compare_memory(const Insn& insn, unsigned cc) {
+    const OperandKind second = insn.op[1].kind;
+    if (insn.mnemonic == Mnemonic::test)
+        return second == OperandKind::Imm ? CompareMemory<true, MemoryForm::Immediate, T>::handlers[cc] : nullptr;
+    if (second == OperandKind::Mem) return CompareMemory<false, MemoryForm::RegisterFirst, T>::handlers[cc];
+    return second == OperandKind::Imm ? CompareMemory<false, MemoryForm::Immediate, T>::handlers[cc]
+                                      : CompareMemory<false, MemoryForm::Register, T>::handlers[cc];
+}
+
+/// CMP or TEST of bytes or doublewords in flat memory with the Jcc behind it.
+bool lower_fused_memory(const Insn& insn, LowerContext& context, i64 taken, unsigned cc) {
+    const Ways way = ways(context, taken, context.next_end);
+    const u8 width = insn.op[0].width;
+    const bool fits = insn.mnemonic == Mnemonic::cmp || insn.mnemonic == Mnemonic::test;
+    if (!fits || !way.flat || !way.in_page || address_form(insn, context.mode) != AddressForm::Flat) return false;
+    const Handler handler = width == 4   ? compare_memory<u32>(insn, cc)
+                            : width == 1 ? compare_memory<u8>(insn, cc)
+                                         : nullptr;
+    if (!handler) return false;
+    Op& op = context.out.emit(handler);
+    set_address(op, insn);
+    const Operand& other = insn.op[insn.op[1].kind == OperandKind::Mem ? 0 : 1];
+    if (other.kind == OperandKind::Imm)
+        context.out.immediate(insn.imm);
+    else
+        op.a = width == 1 ? byte_register(other.reg, insn.rex) : other.reg;
+    context.out.at(static_cast<u8>(context.end), static_cast<u8>(context.index + 1));
+    set_branch(context.out.emit(by_condition<Conditional>(cc, way)), taken, context.next_end, *context.next);
+    context.out.links(2);
+    context.fused = true;
+    return true;
+}
+
+/// CMP, TEST, INC or DEC with the Jcc behind it.
 bool lower_fused(const Insn& insn, LowerContext& context) {
-    if (!context.next || context.next->mnemonic != Mnemonic::jcc || insn.op[0].kind != OperandKind::Gpr) return false;
+    if (!context.next || context.next->mnemonic != Mnemonic::jcc) return false;
     const unsigned cc = context.next->opcode & 15;
     const Operand& a = insn.op[0];
     const Operand& b = insn.op[1];
     const i64 taken = static_cast<i64>(context.next_end) + static_cast<i64>(context.next->imm);
+    if (a.kind == OperandKind::Mem || b.kind == OperandKind::Mem) return lower_fused_memory(insn, context, taken, cc);
+    if (a.kind != OperandKind::Gpr) return false;
     const unsigned fall = context.next_end;
     const Ways way = ways(context, taken, fall);
     const auto small = static_cast<i64>(static_cast<i8>(insn.imm));
     Handler handler = nullptr;
     bool far_immediate = false;
     const bool immediate = b.kind == OperandKind::Imm;
-    if (b.kind == OperandKind::Mem) return false;
     switch (insn.mnemonic) {
     case Mnemonic::cmp:
         // The sign of a difference is rarely asked for and costs a register too many: the flags answer it.

@@ -5,7 +5,6 @@
 #include "cpu/interpreter/interpreter.h"
 #include "cpu/interpreter/string_bulk.h"
 #include "cpu/mmu/mmu.h"
-#include <algorithm>
 #include <bit>
 
 namespace r86 {
@@ -61,15 +60,30 @@ namespace {
 /// Must the dispatcher look before the next instruction? Whatever Interpreter::run asks about at a boundary.
 bool must_look(const Cpu& cpu) {
     const CpuState& s = cpu.s;
-    return cpu.exit_requested() || (s.eflags & (kTF | kRF)) || s.shadow || s.debug_pending || s.halted || s.shutdown ||
-           s.smi_pending || s.nmi_pending || (s.intr && (s.eflags & kIF)) || (s.dr[7] & 0xFF);
+    const unsigned waits = s.shadow | s.halted | s.shutdown | s.smi_pending | s.nmi_pending;
+    return cpu.exit_requested() || (s.eflags & (kTF | kRF)) || waits || s.debug_pending ||
+           (s.intr && (s.eflags & kIF)) || (s.dr[7] & 0xFF);
+}
+
+/// RF stands: a fault's handler has returned to the instruction that faulted. RF covers the start of one instruction,
+/// and with no breakpoint armed nothing looks at it, so it goes where the block at this boundary is certain to begin.
+bool resume_after_fault(Cpu& cpu) {
+    CpuState& s = cpu.s;
+    Interpreter& interpreter = cpu.interpreter();
+    if (!(s.eflags & kRF) || !interpreter.settings().chain) return false;
+    s.eflags &= ~kRF;
+    const Block* block = must_look(cpu) ? nullptr : interpreter.find_block();
+    const bool begins = block && static_cast<u64>(block->cost) <= cpu.run_state.limit - s.tick &&
+                        block->ops()->handler != check_code_limit;
+    if (!begins) s.eflags |= kRF;
+    return begins;
 }
 
 } // namespace
 
 /// At the boundary where s.rip and s.tick stand: into the next block without the dispatcher where that is the same.
 static void go_on(Cpu* cpu, const Op* op, u64 scratch) {
-    if (must_look(*cpu)) return leave(cpu);
+    if (must_look(*cpu) && !resume_after_fault(*cpu)) return leave(cpu);
     cpu->run_state.leave = false;
     const auto budget = static_cast<i64>(cpu->run_state.limit - cpu->s.tick);
     return jump_to(cpu, op, budget, cpu->mmu().table, cpu->s.rip, scratch);
@@ -79,6 +93,11 @@ void run_generic(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64 scr
     const Op* next = step_generic(*cpu, op, budget, eip);
     if (!next) return go_on(cpu, op, scratch);
     return go(cpu, next, budget, cpu->mmu().table, eip, scratch);
+}
+
+void leave_before(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64 scratch) {
+    synchronise(*cpu, cpu->run_state.block->place(op), budget, eip);
+    return go_on(cpu, op, scratch);
 }
 
 void raise_fault(Cpu* cpu, const Op* op, i64, TlbTable*, u64, u64 fault) {
@@ -133,7 +152,8 @@ bool open_watched_page(Cpu& cpu, const Op* op, unsigned slots, u64 linear, PhysA
     if (page.watch & kWatchPageTable) mmu.page_table_write(physical, size);
     if (page.watch & kWatchCode) cpu.interpreter().code_write(physical, size);
     RunState::WatchedStore& store = cpu.run_state.watched_store;
-    std::copy_n(op, slots, store.ops);
+    store.ops[0] = op[0];
+    store.ops[1] = op[1]; // an immediate, or what is replaced next
     store.ops[slots] = Op{};
     store.ops[slots].handler = end_watched_store;
     store.next = op + slots;
@@ -147,47 +167,51 @@ bool open_watched_page(Cpu& cpu, const Op* op, unsigned slots, u64 linear, PhysA
 
 } // namespace
 
-/// The page fault that a store at `linear` meets, with the state brought to the instruction; none if there is another
-/// reason for its miss.
-static Fault refused(Cpu& cpu, const Op* op, i64 budget, u64 eip, u64 linear) {
-    const bool user = cpu.cpl() == 3;
-    PhysAddr physical;
-    if (!cpu.mmu().table_for(user)) return Fault::none(); // alignment is checked before pages
-    Fault fault = cpu.mmu().translate(linear, Access::Write, user, physical);
-    if (fault) synchronise(cpu, cpu.run_state.block->place(op), budget, eip);
-    return fault;
-}
-
 /// DOS keeps code, data and stack in one page: a watched page that was written to before needs no second look.
 static bool open_known(Cpu& cpu, const Op* op, unsigned slots, u64 linear, unsigned size) {
     PhysAddr physical;
     return cpu.mmu().known_watched(linear, physical) && open_watched_page(cpu, op, slots, linear, physical, size);
 }
 
-static bool open_new(Cpu& cpu, const Op* op, unsigned slots, u64 linear, unsigned size) {
+/// What a miss came to. Small enough for registers.
+struct Refill {
+    enum Way : u32 { Generic, Retry, Opened, Refused } way;
+    Fault fault;
+};
+
+/// `slots` > 0: a store that is its operation's only access, checked but for paging, so its fault is the instruction's.
+/// Without, a fault is found again, and raised, by the generic form.
+template <unsigned size, bool write, unsigned slots>
+[[gnu::noinline]] static Refill refill(Cpu& cpu, const Op* op, i64 budget, u64 eip, u64 linear) {
+    if constexpr (slots > 0)
+        if (open_known(cpu, op, slots, linear, size)) return {Refill::Opened, {}};
+    Mmu& mmu = cpu.mmu();
+    const bool user = cpu.cpl() == 3;
+    if (!mmu.table_for(user)) return {Refill::Generic, {}}; // alignment is checked before pages
     PhysAddr physical;
-    if (Fault fault = cpu.mmu().translate(linear, Access::Write, cpu.cpl() == 3, physical)) return false;
-    return open_watched_page(cpu, op, slots, linear, physical, size);
+    if (Fault fault = mmu.translate(linear, write ? Access::Write : Access::Read, user, physical)) {
+        if constexpr (slots == 0) return {Refill::Generic, {}};
+        synchronise(cpu, cpu.run_state.block->place(op), budget, eip);
+        return {Refill::Refused, fault};
+    }
+    if (cpu.run_state.block->dead) return {Refill::Generic, {}};
+    const TlbEntry& entry = write ? mmu.table->write[tlb_index(linear)] : mmu.table->read[tlb_index(linear)];
+    if (entry.tag == (linear & ~kPageMask)) return {Refill::Retry, {}};
+    if constexpr (slots > 0)
+        if (open_watched_page(cpu, op, slots, linear, physical, size)) return {Refill::Opened, {}};
+    return {Refill::Generic, {}};
 }
 
 template <unsigned size, bool write, unsigned slots>
 void tlb_miss(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 linear) {
     const Handler handler = op->handler;
-    const bool in_one_page = (linear & kPageMask) + size <= kPageSize;
-    if (linear != kNoLinear && in_one_page) {
+    if (linear != kNoLinear && (linear & kPageMask) + size <= kPageSize) {
+        const Refill found = refill<size, write, slots>(*cpu, op, budget, eip, linear);
+        if (found.way == Refill::Retry) return handler(cpu, op, budget, tlb, eip, 0);
         if constexpr (slots > 0) {
-            if (open_known(*cpu, op, slots, linear, size))
-                return handler(cpu, cpu->run_state.watched_store.ops, budget, tlb, eip, 0);
-        }
-        // A fault while filling is found again, and raised, by the generic form.
-        if (cpu->mmu().fill(linear, write ? Access::Write : Access::Read) && !cpu->run_state.block->dead)
-            return handler(cpu, op, budget, tlb, eip, 0);
-        if constexpr (slots > 0) {
-            // The operation's only access, checked but for paging: its fault is the instruction's.
-            if (Fault fault = refused(*cpu, op, budget, eip, linear)) [[unlikely]]
-                return raise_fault(cpu, op, budget, tlb, eip, std::bit_cast<u64>(fault));
-            if (open_new(*cpu, op, slots, linear, size))
-                return handler(cpu, cpu->run_state.watched_store.ops, budget, tlb, eip, 0);
+            if (found.way == Refill::Opened) return handler(cpu, cpu->run_state.watched_store.ops, budget, tlb, eip, 0);
+            if (found.way == Refill::Refused)
+                return raise_fault(cpu, op, budget, tlb, eip, std::bit_cast<u64>(found.fault));
         }
     }
     return run_generic(cpu, op, budget, tlb, eip, 0);

@@ -80,6 +80,8 @@ void cannot_follow(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u
 void resolve_jump(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
 /// The block at address `scratch`, which starts at `eip`, was charged and costs more than what was left.
 void out_of_budget(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 block);
+/// The instruction before `op` is over, and the block must be left there: its mode is another, somebody wants to look.
+void leave_before(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
 /// First operation of a killed block.
 void run_dead(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch);
 /// First operation of blocks in code segments that are not flat: the whole block must lie inside the limit.

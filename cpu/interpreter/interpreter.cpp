@@ -22,6 +22,7 @@ Interpreter::~Interpreter() = default;
 void Interpreter::set_settings(const InterpreterSettings& settings) {
     settings_.max_block = std::min(settings.max_block, kMaxBlockInstructions);
     settings_.chain = settings.chain;
+    cpu_.run_state.short_ways = settings_.max_block > 0;
     drop_blocks();
 }
 
@@ -59,10 +60,6 @@ bool Interpreter::stop_at_breakpoint() {
 
 namespace {
 
-constexpr std::array<u32, kSegments> kFlatBits = {kModeFlatEs, kModeFlatCs, kModeFlatSs, kModeFlatDs, 0, 0};
-
-constexpr std::array<u32, kSegments> kWideBits = {0, kModeCode32, kModeStack32, 0, 0, 0};
-
 /// The mode bits that depend on one segment register.
 u32 segment_bits(const CpuState& s, unsigned seg, bool checked) {
     const Segment& segment = s.seg[seg];
@@ -74,9 +71,6 @@ u32 segment_bits(const CpuState& s, unsigned seg, bool checked) {
     }
     return segment.db() ? bits | kWideBits[seg] : bits;
 }
-
-constexpr std::array<u32, kSegments> kSegmentBits = {
-    kModeFlatEs, kModeFlatCs | kModeCode32, kModeFlatSs | kModeStack32, kModeFlatDs, 0, 0};
 
 } // namespace
 
@@ -190,14 +184,13 @@ Block* Interpreter::build(u64 physical, u64 linear) {
     const u8* page = cpu_.memory.page({physical}).read;
     const u64 in_page = physical & kPageMask;
     const auto code_size = mode_ & kModeCode32 ? CodeSize::Bits32 : CodeSize::Bits16;
-    std::array<Insn, kMaxBlockInstructions> insns;
     unsigned count = 0;
     unsigned length = 0;
     u64 second_page = Block::kNoPage;
     while (count < settings_.max_block && length + 15 < 256) {
         const std::span<const u8> bytes(page + in_page + length, kPageSize - in_page - length);
         if (bytes.empty() || (count && may_break_at(physical + length))) break;
-        Insn& insn = insns[count];
+        Insn& insn = decoded_[count];
         DecodeResult result = decoder_.decode(bytes, code_size, insn);
         if (result == DecodeResult::NeedMoreBytes) {
             if (count) break;
@@ -226,7 +219,7 @@ Block* Interpreter::build(u64 physical, u64 linear) {
         ++count;
         if (ends_decoded_block(insn)) break;
     }
-    Block* block = build_block(cache_, std::span<const Insn>(insns.data(), count), physical, mode_);
+    Block* block = build_block(cache_, std::span<const Insn>(decoded_.data(), count), physical, mode_);
     block->second_page = second_page;
     if (generation_seen_ != cache_.generation()) {
         std::fill_n(jumps_.get(), kJumpCacheSize, JumpEntry{});
@@ -326,8 +319,7 @@ void Interpreter::execute(const Insn& insn) {
     // A delivered software interrupt has cleared TF, and with it this trap (SDM Vol. 3, 17.3.1.4).
     const bool interrupt = insn.mnemonic == Mnemonic::int_ || insn.mnemonic == Mnemonic::int3 ||
                            insn.mnemonic == Mnemonic::into || insn.mnemonic == Mnemonic::icebp;
-    // MOV SS and POP SS do not trap either: the instruction behind them does (SDM Vol. 3, 6.8.3).
-    if (trap_flag && !interrupt && !(s.shadow & kShadowMovSs)) s.debug_pending |= kDR6_BS;
+    if (trap_flag && !interrupt) s.debug_pending |= kDR6_BS;
 }
 
 void Interpreter::step_one() {

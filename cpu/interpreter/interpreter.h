@@ -1,15 +1,22 @@
 #pragma once
 /// The threaded interpreter: runs decoded blocks, and single instructions where a block would be too coarse.
 #include "cpu/block/block_cache.h"
+#include "cpu/block/builder.h"
 #include "cpu/cpu.h"
 #include "cpu/decoder/decoder.h"
 #include <memory>
 
 namespace r86 {
 
+// The mode bits that depend on one segment register.
+inline constexpr std::array<u32, kSegments> kFlatBits = {kModeFlatEs, kModeFlatCs, kModeFlatSs, kModeFlatDs, 0, 0};
+inline constexpr std::array<u32, kSegments> kWideBits = {0, kModeCode32, kModeStack32, 0, 0, 0};
+inline constexpr std::array<u32, kSegments> kSegmentBits = {
+    kModeFlatEs, kModeFlatCs | kModeCode32, kModeFlatSs | kModeStack32, kModeFlatDs, 0, 0};
+
 /// Settings that never change a result; tests vary them.
 struct InterpreterSettings {
-    unsigned max_block = 32; ///< instructions in a block; 0: every instruction alone through its generic form
+    unsigned max_block = 32; ///< instructions in a block; 0: every instruction alone, by its semantics and nothing else
     bool chain = true;       ///< follow links and the jump cache instead of asking the dispatcher
     usize cache_bytes = usize{12} << 20;
 };
@@ -27,6 +34,15 @@ public:
     void mode_changed();
     void segment_changed(Seg seg);
     void mxcsr_changed();
+    /// The mode without the bits in `mask`, with `bits`; the address space is the same.
+    void replace_mode_bits(u32 mask, u32 bits) {
+        RunState& run = cpu_.run_state;
+        const u32 mode = (mode_ & ~mask) | bits;
+        if (mode == mode_) return;
+        run.space ^= mode_ ^ mode;
+        run.leave = true;
+        mode_ = mode;
+    }
     /// A linear address may lead to other code now; a running block is left after its current operation.
     void code_space_changed();
     /// Before bytes that were decoded change.
@@ -81,6 +97,7 @@ private:
     std::array<u64, kPageSize / 64> breakpoint_offsets_{};
     Tick passed_ = kNever; // where a breakpoint was reported: the next run goes on from there
     Insn scratch_insn_;
+    std::array<Insn, kMaxBlockInstructions> decoded_; ///< of the block that is being built
 };
 
 } // namespace r86

@@ -88,11 +88,14 @@ struct Exchange : NoMemory {
 };
 
 template <class T>
-struct ConditionalMove : NoMemory {
-    static void run(Cpu& cpu, const Op& op) {
-        const T value = condition(cpu.s.flags, op.d) ? RegB<T>::get(cpu, op) : RegA<T>::get(cpu, op);
-        RegA<T>::set(cpu, op, value);
-    }
+struct ConditionalMove {
+    template <unsigned cc>
+    struct Body : NoMemory {
+        static void run(Cpu& cpu, const Op& op) {
+            const T value = condition(cpu.s.flags, cc) ? RegB<T>::get(cpu, op) : RegA<T>::get(cpu, op);
+            RegA<T>::set(cpu, op, value);
+        }
+    };
 };
 
 template <unsigned cc>
@@ -321,6 +324,12 @@ constexpr std::array<Handler, 16> set_handlers(std::index_sequence<cc...>) {
 }
 constexpr std::array<Handler, 16> kSetByte = set_handlers(std::make_index_sequence<16>{});
 
+template <class T>
+constexpr std::array<Handler, 16> kConditionalMove = []<std::size_t... cc>(std::index_sequence<cc...>) {
+    return std::array<Handler, 16>{&hot<typename ConditionalMove<T>::template Body<cc>>...};
+}
+(std::make_index_sequence<16>{});
+
 bool lower_string(const Insn& insn, LowerContext& context) {
     if (insn.rep() || insn.repne() || insn.address_size != 4) return false;
     const bool flat = (context.mode & kModeFlatEs) && (context.mode & kModeFlatDs) && insn.mem.seg == DS;
@@ -375,10 +384,10 @@ bool lower_move(const Insn& insn, LowerContext& context) {
     }
     case Mnemonic::cmovcc: {
         if (insn.op[1].kind != OperandKind::Gpr || insn.op[0].width == 8) return false;
-        Op& op = context.out.emit(insn.op[0].width == 4 ? &hot<ConditionalMove<u32>> : &hot<ConditionalMove<u16>>);
+        Op& op =
+            context.out.emit((insn.op[0].width == 4 ? kConditionalMove<u32> : kConditionalMove<u16>)[insn.opcode & 15]);
         op.a = insn.op[0].reg;
         op.b = insn.op[1].reg;
-        op.d = insn.opcode & 15;
         return true;
     }
     case Mnemonic::setcc:

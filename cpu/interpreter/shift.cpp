@@ -1,4 +1,4 @@
-/// Hot handlers: shifts and rotates of registers by an immediate or by CL.
+/// Hot handlers: shifts and rotates by an immediate or by CL.
 #include "cpu/alu.h"
 #include "cpu/block/lower.h"
 #include "cpu/decoder/mnemonics.h"
@@ -68,9 +68,53 @@ struct ByCl {
     }
 };
 
+/// An operand in memory; the count in `a`, kCountInCl: in CL.
+constexpr u8 kCountInCl = 0xFF;
+template <Shift kind, class T, class Addr>
+struct InMemory {
+    static constexpr Touches touches = Touches::Writes;
+    static constexpr unsigned size = sizeof(T), slots = 1;
+    static bool run(Cpu& cpu, const Op& op, TlbTable* tlb, u64& linear) {
+        u8* host = locate<T, Addr, true>(cpu, op, tlb, linear);
+        if (!host) return false;
+        const unsigned count = op.a == kCountInCl ? cpu.s.gpr[RCX] & 31 : op.a;
+        const auto result = shifted<kind, T>(load_host<T>(host), count, cpu.s.flags);
+        store_host<T>(host, result.value);
+        cpu.s.flags = result.flags;
+        return true;
+    }
+};
+template <Shift kind, class T>
+Handler in_memory(AddressForm form) {
+    switch (form) {
+    case AddressForm::Flat: return &hot<InMemory<kind, T, Flat>>;
+    case AddressForm::Segmented32: return &hot<InMemory<kind, T, Segmented<u32>>>;
+    case AddressForm::Segmented16: return &hot<InMemory<kind, T, Segmented<u16>>>;
+    default: return nullptr;
+    }
+}
+
+template <Shift kind>
+bool lower_memory(const Insn& insn, LowerContext& context) {
+    const u8 width = insn.op[0].width;
+    const bool immediate = insn.op[1].kind == OperandKind::Imm;
+    const u8 count = immediate ? insn.imm & 31 : kCountInCl;
+    const AddressForm form = address_form(insn, context.mode);
+    const Handler handler = width == 4   ? in_memory<kind, u32>(form)
+                            : width == 2 ? in_memory<kind, u16>(form)
+                            : width == 1 ? in_memory<kind, u8>(form)
+                                         : nullptr;
+    if (!handler || count == 0) return false;
+    Op& op = context.out.emit(handler);
+    set_address(op, insn);
+    op.a = count;
+    return true;
+}
+
 template <Shift kind>
 bool lower(const Insn& insn, LowerContext& context) {
     const Operand& to = insn.op[0];
+    if (to.kind == OperandKind::Mem) return lower_memory<kind>(insn, context);
     if (to.kind != OperandKind::Gpr || to.width == 8) return false;
     Handler handler;
     u8 count = 0;

@@ -56,6 +56,45 @@ struct Leave {
     }
 };
 
+/// PUSHA and POPA inside one page. An access that misses is for the semantics: they find the first one that faults.
+template <class T, class Stack>
+struct PushAll {
+    static constexpr Touches touches = Touches::Writes;
+    static constexpr unsigned size = sizeof(T), slots = 1;
+    static constexpr bool two_accesses = true;
+    static bool run(Cpu& cpu, const Op&, TlbTable* tlb, u64& linear) {
+        using All = std::array<T, 8>;
+        const u32 sp = Stack::pointer(cpu), lowest = Stack::move(sp, -static_cast<int>(sizeof(All)));
+        u8* host = lowest < sp ? Stack::template slot<All, true>(cpu, tlb, lowest, linear) : nullptr;
+        if (!host) {
+            linear = kNoLinear;
+            return false;
+        }
+        for (unsigned reg = 0; reg < 8; ++reg)
+            store_host<T>(host + (7 - reg) * sizeof(T), static_cast<T>(cpu.s.gpr[reg]));
+        Stack::set(cpu, lowest);
+        return true;
+    }
+};
+template <class T, class Stack>
+struct PopAll {
+    static constexpr Touches touches = Touches::Reads;
+    static constexpr unsigned size = sizeof(T), slots = 1;
+    static bool run(Cpu& cpu, const Op&, TlbTable* tlb, u64& linear) {
+        using All = std::array<T, 8>;
+        const u32 sp = Stack::pointer(cpu), above = Stack::move(sp, sizeof(All));
+        const u8* host = sp < above ? Stack::template slot<All, false>(cpu, tlb, sp, linear) : nullptr;
+        if (!host) {
+            linear = kNoLinear;
+            return false;
+        }
+        for (unsigned reg = 0; reg < 8; ++reg)
+            if (reg != RSP) cpu.set_gpr<T>(reg, load_host<T>(host + (7 - reg) * sizeof(T)));
+        Stack::set(cpu, above);
+        return true;
+    }
+};
+
 template <unsigned n>
 using PushFixed = Push<u32, FlatStack, Fixed<n>>;
 template <unsigned n>
@@ -127,6 +166,16 @@ bool lower_stack(const Insn& insn, LowerContext& context) {
                                              : &hot<Pop<u16, Stack, RegA<u16>>>;
                              }))
             .a = operand.reg;
+        return true;
+    case Mnemonic::pusha:
+        context.out.emit(with_stack(context.mode, [&]<class Stack>() -> Handler {
+            return wide ? Handler{&hot<PushAll<u32, Stack>>} : &hot<PushAll<u16, Stack>>;
+        }));
+        return true;
+    case Mnemonic::popa:
+        context.out.emit(with_stack(context.mode, [&]<class Stack>() -> Handler {
+            return wide ? Handler{&hot<PopAll<u32, Stack>>} : &hot<PopAll<u16, Stack>>;
+        }));
         return true;
     case Mnemonic::leave:
         context.out.emit(with_stack(context.mode, [&]<class Stack>() -> Handler {

@@ -7,6 +7,8 @@
 #include "cpu/decoder/mnemonics.h"
 #include "cpu/fpu/arithmetic.h"
 #include "cpu/interpreter/operands.h"
+#include <bit>
+#include <concepts>
 
 namespace r86 {
 
@@ -45,7 +47,27 @@ inline bool precision_masked(const X87State& x) { return x.control & kPE; }
 // ---- bodies: `static bool run(X87State&, LazyFlags&, unsigned i)`
 // -------------------------------------------------------
 
-enum class Arithmetic { Add, Subtract, SubtractReverse, Multiply };
+enum class Arithmetic { Add, Subtract, SubtractReverse, Multiply, Divide, DivideReverse };
+
+/// The same where an operand is zero and nothing has to be rounded.
+template <Arithmetic kind>
+bool with_zero(const FpuContext& c, Float80 destination, Float80 source, Float80& result) {
+    if (!fast::mode_ok(c) || kind == Arithmetic::Divide || kind == Arithmetic::DivideReverse) return false;
+    if constexpr (kind == Arithmetic::Multiply) {
+        const bool ordinary =
+            (is_zero(destination) || is_normal(destination)) && (is_zero(source) || is_normal(source));
+        if (!ordinary || !(is_zero(destination) || is_zero(source))) return false;
+        result = zero80(sign_of(destination) != sign_of(source));
+        return true;
+    }
+    const bool from_source = is_zero(destination);
+    result = from_source ? source : destination;
+    if (!is_normal(result) || !is_zero(from_source ? destination : source)) return false;
+    if ((c.control & fast::kModeMask) == fast::kNearest53 && (result.significand & 0x7FF)) return false;
+    const bool negates = kind == (from_source ? Arithmetic::Subtract : Arithmetic::SubtractReverse);
+    if (negates) result.sign_exponent ^= 0x8000;
+    return true;
+}
 
 /// Register `d` = d op source.
 template <Arithmetic kind>
@@ -60,9 +82,14 @@ template <Arithmetic kind>
         done = fast::add(c, destination, source, true, result);
     else if constexpr (kind == Arithmetic::SubtractReverse)
         done = fast::add(c, source, destination, true, result);
-    else
+    else if constexpr (kind == Arithmetic::Multiply)
         done = fast::multiply(c, destination, source, result);
-    if (!done) return false;
+    else if constexpr (kind == Arithmetic::Divide)
+        done = fast::divide(c, destination, source, result);
+    else
+        done = fast::divide(c, source, destination, result);
+    if (!done && !with_zero<kind>(c, destination, source, result)) [[unlikely]]
+        return false;
     put(x, d, result);
     x.status = static_cast<u16>((x.status & ~kC1) | (c.round_up ? kC1 : 0) | c.flags);
     return true;
@@ -162,6 +189,31 @@ struct CompareToFlags {
     }
 };
 
+/// FCOM, FUCOM and with a pop, against a register or what was read from memory.
+template <bool pops>
+[[gnu::always_inline]] inline bool compare_to_status(X87State& x, Float80 b) {
+    const unsigned zero = top(x);
+    if (empty_register(x, zero)) return false;
+    const Float80 a = get(x, zero);
+    if (!(is_normal(a) || is_zero(a)) || !(is_normal(b) || is_zero(b))) return false;
+    bool less, equal;
+    order(a, b, less, equal);
+    x.status = static_cast<u16>((x.status & ~(kC0 | kC1 | kC2 | kC3)) | (less ? kC0 : 0) | (equal ? kC3 : 0));
+    if constexpr (pops) pop(x);
+    return true;
+}
+template <bool pops>
+struct CompareToStatus {
+    static bool run(X87State& x, LazyFlags&, unsigned i) {
+        const unsigned other = physical(x, i);
+        return !empty_register(x, other) && compare_to_status<pops>(x, get(x, other));
+    }
+};
+template <bool pops>
+struct CompareMemory {
+    static bool run(X87State& x, Float80 value) { return compare_to_status<pops>(x, value); }
+};
+
 // ---- handlers -------------------------------------------------------------------------------------------------------
 
 /// What the last-instruction pointers need, in 32 bits: FOP, distance from the block's first byte, segment of the
@@ -187,8 +239,15 @@ void on_registers(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u6
     return go(cpu, op + 1, budget, tlb, eip, 0);
 }
 
-/// A single or double as an extended number; false: it is neither normal nor zero.
-template <class T>
+/// A single, a double or an integer as an extended number; false: it is neither normal nor zero.
+template <std::signed_integral T>
+[[gnu::always_inline]] inline bool widen(T value, Float80& out) {
+    const u64 magnitude = value < 0 ? u64{0} - static_cast<u64>(value) : static_cast<u64>(value);
+    const int shift = std::countl_zero(magnitude | 1);
+    out = magnitude ? make_float80(value < 0, kBias + 63 - shift, magnitude << shift) : zero80(false);
+    return true;
+}
+template <std::unsigned_integral T>
 [[gnu::always_inline]] inline bool widen(T bits, Float80& out) {
     constexpr unsigned fraction = sizeof(T) == 4 ? 23 : 52;
     constexpr u32 highest = sizeof(T) == 4 ? 255 : 2047;
@@ -238,6 +297,53 @@ void on_memory(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64) 
     return go(cpu, op + 2, budget, tlb, eip, 0);
 }
 
+/// An ordinary number as a single or double, rounded to nearest; false: out of the range of normal ones.
+template <class T>
+[[gnu::always_inline]] inline bool narrow(FpuContext& c, Float80 value, T& out) {
+    constexpr unsigned fraction = sizeof(T) == 4 ? 23 : 52, lost = 63 - fraction;
+    constexpr i32 highest = sizeof(T) == 4 ? 255 : 2047;
+    const T sign = static_cast<T>(T{sign_of(value)} << (sizeof(T) * 8 - 1));
+    if (is_zero(value)) {
+        out = sign;
+        return true;
+    }
+    const i32 exponent = exponent_of(value) - kBias + highest / 2;
+    if (!is_normal(value) || exponent < 1 || exponent > highest - 2) return false; // room for a carry
+    constexpr u64 unit = u64{1} << lost, half = unit / 2;
+    const u64 rest = value.significand & (unit - 1);
+    const bool up = rest > half || (rest == half && (value.significand & unit));
+    // A carry out of the fraction makes the exponent one more.
+    const u64 rounded = (static_cast<u64>(exponent - 1) << fraction) + (value.significand >> lost) + up;
+    out = static_cast<T>(sign | static_cast<T>(rounded));
+    c.round_up = up;
+    c.flags |= rest ? kPE : 0;
+    return true;
+}
+
+/// FST and FSTP to memory.
+template <class T, bool pops>
+void store_memory(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64) {
+    u64 linear;
+    u8* to = locate<T, Flat, true>(*cpu, *op, tlb, linear);
+    if (!to) [[unlikely]]
+        return tlb_miss<sizeof(T), true>(cpu, op, budget, tlb, eip, linear);
+    X87State& x = cpu->s.x87;
+    const unsigned zero = top(x);
+    FpuContext c = context(x);
+    T value;
+    const bool plain = !(x.status & kES) && precision_masked(x) && c.rounding() == Rounding::Nearest;
+    if (!plain || empty_register(x, zero) || !narrow<T>(c, get(x, zero), value)) [[unlikely]]
+        return run_generic(cpu, op, budget, tlb, eip, 0);
+    store_host<T>(to, value);
+    x.status = static_cast<u16>((x.status & ~kC1) | (c.round_up ? kC1 : 0) | c.flags);
+    if constexpr (pops) pop(x);
+    const i32 packed = op[1].imm;
+    note(*cpu, packed, eip);
+    x.operand_offset = static_cast<u32>(linear);
+    x.operand_selector = cpu->s.seg[static_cast<u32>(packed) >> 24].selector;
+    return go(cpu, op + 2, budget, tlb, eip, 0);
+}
+
 // ---- selection ------------------------------------------------------------------------------------------------------
 
 bool emit_registers(const Insn& insn, LowerContext& context, Handler handler) {
@@ -247,14 +353,28 @@ bool emit_registers(const Insn& insn, LowerContext& context, Handler handler) {
     return true;
 }
 
-template <class Body>
-bool emit_memory(const Insn& insn, LowerContext& context) {
-    if (address_form(insn, context.mode) != AddressForm::Flat) return false;
-    const u8 width = insn.op[insn.operand_count - 1].width;
-    if (width != 4 && width != 8) return false;
-    set_address(context.out.emit(width == 4 ? &on_memory<Body, u32> : &on_memory<Body, u64>), insn);
+bool emit_at_memory(const Insn& insn, LowerContext& context, Handler handler) {
+    if (!handler || address_form(insn, context.mode) != AddressForm::Flat) return false;
+    set_address(context.out.emit(handler), insn);
     context.out.immediate(static_cast<u32>(pointers(insn, context)));
     return true;
+}
+
+/// By the width of the operand; the third is for 16 bits or nullptr.
+bool emit_by_width(const Insn& insn, LowerContext& context, Handler four, Handler eight, Handler two = nullptr) {
+    const u8 width = insn.op[insn.operand_count - 1].width;
+    return emit_at_memory(insn, context, width == 4 ? four : width == 8 ? eight : width == 2 ? two : nullptr);
+}
+
+template <class Body>
+bool emit_memory(const Insn& insn, LowerContext& context) {
+    return emit_by_width(insn, context, &on_memory<Body, u32>, &on_memory<Body, u64>);
+}
+
+template <bool pops>
+bool emit_compare(const Insn& insn, LowerContext& context) {
+    if (is_memory(insn)) return emit_memory<CompareMemory<pops>>(insn, context);
+    return emit_registers(insn, context, &on_registers<CompareToStatus<pops>>);
 }
 
 /// D8 with a register: into ST(0). DC and DE: into ST(i).
@@ -283,10 +403,23 @@ bool lower_x87(const Insn& insn, LowerContext& context) {
     case Mnemonic::fld:
         if (is_memory(insn)) return emit_memory<LoadMemory>(insn, context);
         return emit_registers(insn, context, &on_registers<LoadRegister>);
-    case Mnemonic::fst: return !is_memory(insn) && emit_registers(insn, context, &on_registers<StoreRegister<false>>);
+    case Mnemonic::fild:
+        return emit_by_width(insn, context, &on_memory<LoadMemory, i32>, &on_memory<LoadMemory, i64>,
+                             &on_memory<LoadMemory, i16>);
+    case Mnemonic::fdiv: return emit_arithmetic<Arithmetic::Divide, false>(insn, context);
+    case Mnemonic::fdivp: return emit_arithmetic<Arithmetic::Divide, true>(insn, context);
+    case Mnemonic::fdivr: return emit_arithmetic<Arithmetic::DivideReverse, false>(insn, context);
+    case Mnemonic::fdivrp: return emit_arithmetic<Arithmetic::DivideReverse, true>(insn, context);
+    case Mnemonic::fcom:
+    case Mnemonic::fucom: return emit_compare<false>(insn, context);
+    case Mnemonic::fcomp:
+    case Mnemonic::fucomp: return emit_compare<true>(insn, context);
+    case Mnemonic::fst:
+        if (is_memory(insn)) return emit_by_width(insn, context, &store_memory<u32, false>, &store_memory<u64, false>);
+        return emit_registers(insn, context, &on_registers<StoreRegister<false>>);
     case Mnemonic::fstp:
-        return !is_memory(insn) && insn.opcode == 0xDD &&
-               emit_registers(insn, context, &on_registers<StoreRegister<true>>);
+        if (is_memory(insn)) return emit_by_width(insn, context, &store_memory<u32, true>, &store_memory<u64, true>);
+        return insn.opcode == 0xDD && emit_registers(insn, context, &on_registers<StoreRegister<true>>);
     case Mnemonic::fld1: return emit_registers(insn, context, &on_registers<LoadConstant<true>>);
     case Mnemonic::fldz: return emit_registers(insn, context, &on_registers<LoadConstant<false>>);
     case Mnemonic::fchs: return emit_registers(insn, context, &on_registers<ChangeSign<true>>);

@@ -2,7 +2,7 @@
 /// SDM Vol. 3, 6.12 "Exception and Interrupt Handling", 20.1.4 and 20.3 for real and virtual-8086 mode.
 #include "cpu/interrupts/debug.h"
 #include "cpu/interrupts/vme.h"
-#include "cpu/segmentation/segmentation.h"
+#include "cpu/segmentation/descriptor_memo.h"
 
 namespace r86 {
 
@@ -164,8 +164,89 @@ Fault deliver_protected(Cpu& cpu, const Event& event) {
     return deliver_same(cpu, event, gate, code);
 }
 
+/// The stack that an event goes to, and room on it for `bytes` bytes in one page that the TLB reaches.
+struct ShortStack {
+    u8* host = nullptr;
+    u32 sp = 0; ///< after the pushes
+    u16 selector = 0;
+    const LoadedDescriptor* inner = nullptr; ///< nullptr: the current stack
+};
+
+bool reach_stack(Cpu& cpu, u8 level, u32 bytes, ShortStack& out) {
+    const CpuState& s = cpu.s;
+    if (level == cpu.cpl()) {
+        const Segment& ss = s.seg[SS];
+        out.sp = static_cast<u32>(s.gpr[RSP]) - bytes;
+        if (!ss.db() || u64{out.sp} + bytes > cpu.run_state.write_end[SS]) return false;
+        out.host = reach_range(cpu.mmu().table->write, (ss.base + out.sp) & 0xFFFFFFFF, bytes);
+        return out.host;
+    }
+    const TlbTable* supervisor = cpu.mmu().table_for(false);
+    const u32 at = level * 8u + 4; // ESPn, SSn of a 32-bit TSS
+    if (s.tr.null || !(s.tr.type() & 8) || at + 5 > s.tr.limit) return false;
+    const u8* pointer = detail::tlb_hit<u64>(supervisor->read, (s.tr.base + at) & 0xFFFFFFFF);
+    if (!pointer) return false;
+    u32 esp;
+    std::memcpy(&esp, pointer, sizeof esp);
+    std::memcpy(&out.selector, pointer + 4, sizeof out.selector);
+    if (is_null(out.selector) || rpl(out.selector) != level) return false;
+    out.inner = reach_descriptor(cpu, out.selector);
+    if (!out.inner || out.inner->stack_level != level || !out.inner->wide) return false;
+    out.sp = esp - bytes;
+    if (u64{out.sp} + bytes > out.inner->write_end) return false;
+    out.host = reach_range(supervisor->write, (out.inner->base + out.sp) & 0xFFFFFFFF, bytes);
+    return out.host;
+}
+
+/// Through a 32-bit gate on a 32-bit stack, where no step faults and the TLB reaches everything: what deliver_inner and
+/// deliver_same do. False: nothing has happened.
+bool deliver_short(Cpu& cpu, const Event& event) {
+    CpuState& s = cpu.s;
+    const TlbTable* supervisor = cpu.mmu().table_for(false);
+    const u32 at = event.vector * 8u;
+    if (!supervisor || cpu.v86() || at + 7 > s.idtr.limit) return false;
+    const u8* entry = detail::tlb_hit<u64>(supervisor->read, (s.idtr.base + at) & 0xFFFFFFFF);
+    if (!entry) return false;
+    Descriptor gate;
+    std::memcpy(&gate, entry, sizeof gate);
+    if ((gate.high & 0x9E00) != 0x8E00) return false; // present, 32-bit interrupt or trap gate
+    if (event.software() && gate.dpl() < cpu.cpl()) return false;
+    const u16 selector = gate.gate_selector();
+    const LoadedDescriptor* code = is_null(selector) ? nullptr : reach_descriptor(cpu, selector);
+    if (!code || code->code_level < 0 || code->code_level > cpu.cpl() || gate.gate_offset() > code->limit) return false;
+    const auto level = static_cast<u8>(code->code_level);
+    const bool inner = level != cpu.cpl();
+    const u32 count = (inner ? 5u : 3u) + (event.has_error ? 1 : 0);
+    ShortStack stack;
+    if (!reach_stack(cpu, level, 4 * count, stack) || stack.inner == code) return false;
+
+    u32 frame[6];
+    u32* next = frame;
+    if (event.has_error) *next++ = event.error;
+    *next++ = event.return_offset;
+    *next++ = s.seg[CS].selector;
+    *next++ = event.flags_image;
+    if (inner) {
+        *next++ = static_cast<u32>(s.gpr[RSP]);
+        *next++ = s.seg[SS].selector;
+    }
+    for (u32 i = 0; i < count; ++i) std::memcpy(stack.host + 4 * i, &frame[i], 4);
+    s.gpr[RSP] = stack.sp;
+    s.rip = s.next_rip = gate.gate_offset();
+    enter_handler_flags(cpu, gate);
+    const u16 cs = with_rpl(selector, level);
+    if (inner) {
+        const u32 bits = put_segment(cpu, CS, cs, *code) | put_segment(cpu, SS, stack.selector, *stack.inner);
+        cpu.level_changed(level, kSegmentBits[CS] | kSegmentBits[SS], bits);
+    } else {
+        put_code_segment(cpu, cs, *code);
+    }
+    return true;
+}
+
 Fault dispatch(Cpu& cpu, const Event& event) {
     if (!cpu.protected_mode()) return deliver_real(cpu, event);
+    if (cpu.run_state.short_ways && deliver_short(cpu, event)) return Fault::none();
     if (cpu.v86() && event.kind == EventKind::Software) {
         bool redirected = false;
         if (Fault fault = redirect_v86_interrupt(cpu, event.vector, event.return_offset, redirected)) return fault;

@@ -1,5 +1,5 @@
 /// IRET in every mode: SDM Vol. 2, IRET/IRETD, "Operation"; SDM Vol. 3, 7.3, 20.2.3, 20.3.
-#include "cpu/segmentation/segmentation.h"
+#include "cpu/segmentation/descriptor_memo.h"
 #include "cpu/semantics.h"
 #include <array>
 
@@ -14,11 +14,10 @@ struct Frame {
     u32 eip = 0, cs = 0, eflags = 0;
 };
 
-/// EFLAGS is read first, as Intel's processors do: a page fault shows it in CR2.
 Fault read_frame(Cpu& cpu, unsigned size, Frame& out) {
-    if (Fault fault = peek(cpu, 2 * size, size, out.eflags)) return fault;
+    if (Fault fault = peek(cpu, 0, size, out.eip)) return fault;
     if (Fault fault = peek(cpu, size, size, out.cs)) return fault;
-    return peek(cpu, 0, size, out.eip);
+    return peek(cpu, 2 * size, size, out.eflags);
 }
 
 void leave_frame(Cpu& cpu, unsigned size, const Frame& frame) {
@@ -133,6 +132,56 @@ Fault iret_protected(Cpu& cpu, unsigned size) {
     return Fault::none();
 }
 
+/// IRETD from a 32-bit stack to the same or an outer level, where no step faults and the TLB reaches everything: what
+/// iret_protected does. False: nothing has happened.
+bool iret_short(Cpu& cpu) {
+    CpuState& s = cpu.s;
+    const auto sp = static_cast<u32>(s.gpr[RSP]);
+    const u8 cpl = cpu.cpl();
+    if (!s.seg[SS].db()) return false;
+    u32 frame[5]; // EIP, CS, EFLAGS, ESP, SS
+    const auto reach_frame = [&](u32 bytes) -> const u8* {
+        if (u64{sp} + bytes > cpu.run_state.read_end[SS]) return nullptr;
+        return reach_range(cpu.mmu().table->read, (s.seg[SS].base + sp) & 0xFFFFFFFF, bytes);
+    };
+    const u8* host = reach_frame(12);
+    if (!host) return false;
+    std::memcpy(frame, host, 12);
+    const u32 eip = frame[0], flags = frame[2];
+    const auto selector = static_cast<u16>(frame[1]);
+    const u8 level = rpl(selector);
+    const u32 mask = writable_flags(cpu, 4);
+    if (((flags & kVM) && cpl == 0) || level < cpl || is_null(selector) || ((flags ^ s.eflags) & kAC)) return false;
+    const LoadedDescriptor* code = reach_descriptor(cpu, selector);
+    if (!code || code->code_level != level || eip > code->limit) return false;
+    if (level == cpl) {
+        s.gpr[RSP] = sp + 12;
+        put_code_segment(cpu, selector, *code);
+    } else {
+        host = reach_frame(20);
+        if (!host) return false;
+        std::memcpy(frame + 3, host + 12, 8);
+        const auto ss = static_cast<u16>(frame[4]);
+        if (is_null(ss) || rpl(ss) != level) return false;
+        const LoadedDescriptor* stack = reach_descriptor(cpu, ss);
+        if (!stack || stack == code || stack->stack_level != level) return false;
+        u32 mode_mask = kSegmentBits[CS] | kSegmentBits[SS];
+        const u32 bits = put_segment(cpu, CS, selector, *code) | put_segment(cpu, SS, ss, *stack);
+        for (Seg seg : {ES, DS, FS, GS}) {
+            const Segment& segment = s.seg[seg];
+            if (!segment.null && (segment.conforming() || segment.dpl() >= level)) continue;
+            put_null(cpu, seg, 0); // as drop_inner_segments
+            mode_mask |= kSegmentBits[seg];
+        }
+        cpu.set_stack_pointer(frame[3]);
+        cpu.level_changed(level, mode_mask, bits);
+    }
+    s.next_rip = eip;
+    s.flags.set(flags);
+    s.eflags = ((s.eflags & ~mask) | (flags & mask & ~kStatusFlags)) | 2;
+    return true;
+}
+
 } // namespace
 
 Fault iret(Cpu& cpu, const Insn& insn) {
@@ -141,6 +190,7 @@ Fault iret(Cpu& cpu, const Insn& insn) {
     if (!cpu.protected_mode()) return iret_real(cpu, size);
     if (cpu.v86()) return iret_v86(cpu, size);
     if (cpu.s.eflags & kNT) return iret_task(cpu);
+    if (size == 4 && cpu.run_state.short_ways && iret_short(cpu)) return Fault::none();
     return iret_protected(cpu, size);
 }
 

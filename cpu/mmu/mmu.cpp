@@ -75,6 +75,11 @@ void Mmu::select() {
     select_side(user);
 }
 
+void Mmu::select_privilege(bool user) {
+    inputs_.flags = (inputs_.flags & ~12u) | (user ? 4u : 0u) | (cpu_.s.eflags & kAC ? 8u : 0u);
+    select_side(user);
+}
+
 void Mmu::select_side(bool user) {
     const CpuState& s = cpu_.s;
     make_table(current_->side[user]);
@@ -161,6 +166,11 @@ void Mmu::install(u64 linear, Access access, bool user, const Walk& walk) {
     if (physical >= 0xA0000 && physical < 0xC0000) current_->maps_vga_window = true;
     current_->side[user].checked[static_cast<usize>(access)][checked_slot(linear)] = {page_linear,
                                                                                       physical & ~kPageMask};
+    if (access == Access::Write) { // what was pushed will be popped
+        current_->side[user].checked[static_cast<usize>(Access::Read)][checked_slot(linear)] = {page_linear,
+                                                                                                physical & ~kPageMask};
+        install_hot(linear, Access::Read, user, physical);
+    }
     install_hot(linear, access, user, physical);
 }
 
@@ -293,23 +303,29 @@ void Mmu::page_table_write(PhysAddr address, unsigned length) {
     if (!index) return;
     const u8* host = cpu_.memory.page(address).read;
     if (!host) return;
+    const u64 in_page = address.value & kPageMask, in_last = in_page + length - 1;
+    // Entries that were not present derived nothing, whichever format they have.
+    const u32 present =
+        host[in_page & ~u64{7}] | host[in_page & ~u64{3}] | host[in_last & ~u64{7}] | host[in_last & ~u64{3}];
+    if (length <= 4 && !(present & 1)) return;
     // Dropping a region or releasing a context takes uses out of the list, so it is walked from its end by copies.
     for (usize n = tables_[index].uses.size(); n-- > 0;) {
         if (n >= tables_[index].uses.size()) continue;
         const Use use = tables_[index].uses[n];
         Context& context = *contexts_[use.context];
         const bool pae = context.key.mode & kSpacePae;
-        const unsigned entry_size = pae ? 8 : 4;
-        const u64 first = (address.value & kPageMask) / entry_size;
-        const u64 last = ((address.value & kPageMask) + length - 1) / entry_size;
+        const unsigned shift = pae ? 3 : 2;
+        const u64 first = in_page >> shift;
+        const u64 last = in_last >> shift;
         const u64 span = use.level == 1 ? kPageSize : pae ? u64{1} << 21 : u64{1} << 22;
         bool derived = false;
         for (u64 i = first; i <= last; ++i) {
-            if (!(host[i * entry_size] & 1)) continue; // not present: nothing was derived from it
+            const u8* entry = host + (i << shift);
+            if (!(*entry & 1)) continue; // not present: nothing was derived from it
             derived = true;
             const u64 linear = use.base + i * span;
             if (use.level == 1)
-                drop_page(context, linear, leads_to_code(host + i * entry_size, entry_size));
+                drop_page(context, linear, leads_to_code(entry, 1u << shift));
             else
                 drop_region(context, linear, span);
         }

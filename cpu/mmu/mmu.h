@@ -32,6 +32,8 @@ public:
 
     /// After CR0, CR3, CR4, EFER, A20, SMM or CPL changed: chooses the context and the table.
     void select();
+    /// The same where CPL alone changed.
+    void select_privilege(bool user);
     /// Page walk with accessed/dirty updates; the result is cached where it may be.
     Fault translate(u64 linear, Access access, bool user, PhysAddr& out);
     /// As translate at the current privilege; true if the hot entry is now there, so that a retry will hit.

@@ -38,6 +38,18 @@ u32 Mmu::read_entry(u64 physical) {
     return static_cast<u32>(cpu_.memory.read({physical}, 4));
 }
 
+/// Accessed and dirty bits. What was derived from an entry holds with more of them set, so nothing has to be dropped.
+static void write_entry(PhysicalMemory& memory, u64 physical, unsigned size, u64 value) {
+    if (memory.exists({physical})) {
+        const Page& page = memory.page({physical});
+        if (page.write && !(page.watch & static_cast<u8>(~kWatchPageTable))) {
+            std::memcpy(page.write + (physical & kPageMask), &value, size);
+            return;
+        }
+    }
+    memory.write({physical}, size, value);
+}
+
 u64 Mmu::read_wide_entry(u64 physical) { return read_entry(physical) | u64{read_entry(physical + 4)} << 32; }
 
 Fault Mmu::walk(u64 linear, Access access, bool user, Walk& out) {
@@ -87,9 +99,9 @@ Fault Mmu::walk_legacy(u64 linear, Access access, bool user, Walk& out) {
     out.user = rights & kUser;
     if (!allowed(cpu_.s, access, user, out.writable, out.user, true))
         return page_fault(linear, access, user, true, false);
-    if (!large && !(pde & kAccessed)) memory.write({pde_at}, 4, pde | kAccessed);
+    if (!large && !(pde & kAccessed)) write_entry(memory, pde_at, 4, pde | kAccessed);
     const u32 wanted = leaf | kAccessed | (access == Access::Write ? kDirty : 0);
-    if (wanted != leaf) memory.write({leaf_at}, 4, wanted);
+    if (wanted != leaf) write_entry(memory, leaf_at, 4, wanted);
     out.dirty = wanted & kDirty;
     return Fault::none();
 }
@@ -130,9 +142,9 @@ Fault Mmu::walk_pae(u64 linear, Access access, bool user, Walk& out) {
     out.executable = executable || !nx;
     if (!allowed(cpu_.s, access, user, out.writable, out.user, out.executable))
         return page_fault(linear, access, user, true, false);
-    if (!large && !(pde & kAccessed)) memory.write({pde_at}, 8, pde | kAccessed);
+    if (!large && !(pde & kAccessed)) write_entry(memory, pde_at, 8, pde | kAccessed);
     const u64 wanted = leaf | kAccessed | (access == Access::Write ? kDirty : 0);
-    if (wanted != leaf) memory.write({leaf_at}, 8, wanted);
+    if (wanted != leaf) write_entry(memory, leaf_at, 8, wanted);
     out.dirty = wanted & kDirty;
     return Fault::none();
 }

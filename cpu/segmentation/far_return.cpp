@@ -1,5 +1,5 @@
 /// Far RET in every mode: SDM Vol. 2, RET, "Operation"; SDM Vol. 3, 5.8.6 "Returning from a Called Procedure".
-#include "cpu/segmentation/segmentation.h"
+#include "cpu/segmentation/descriptor_memo.h"
 #include "cpu/semantics.h"
 
 namespace r86::exec {
@@ -30,9 +30,19 @@ Fault ret_far(Cpu& cpu, const Insn& insn) {
     const unsigned size = insn.operand_size == 2 ? 2 : 4;
     const u32 release = insn.op[0].kind == OperandKind::Imm ? static_cast<u16>(insn.imm) : 0;
     u32 offset = 0, cs_image = 0;
-    // Intel's processors read the selector first, which a page fault shows in CR2.
-    if (Fault fault = peek(cpu, size, size, cs_image)) return fault;
-    if (Fault fault = peek(cpu, 0, size, offset)) return fault;
+    const u8* from = cpu.run_state.short_ways ? reach_pops(cpu, size, 2) : nullptr;
+    if (from) {
+        if (size == 4) {
+            std::memcpy(&offset, from, 4);
+            std::memcpy(&cs_image, from + 4, 2);
+        } else {
+            std::memcpy(&offset, from, 2);
+            std::memcpy(&cs_image, from + 2, 2);
+        }
+    } else {
+        if (Fault fault = peek(cpu, 0, size, offset)) return fault;
+        if (Fault fault = peek(cpu, size, size, cs_image)) return fault;
+    }
     const auto selector = static_cast<u16>(cs_image);
     const u32 new_sp = cpu.stack_pointer() + 2 * size + release;
     if (cpu.real_or_v86()) {
@@ -41,6 +51,15 @@ Fault ret_far(Cpu& cpu, const Insn& insn) {
         cpu.load_segment_real(CS, selector);
         cpu.s.next_rip = offset;
         return Fault::none();
+    }
+    if (rpl(selector) == cpu.cpl() && !is_null(selector) && cpu.run_state.short_ways) {
+        const LoadedDescriptor* target = reach_descriptor(cpu, selector);
+        if (target && target->code_level == cpu.cpl() && offset <= target->limit) {
+            put_code_segment(cpu, selector, *target);
+            cpu.set_stack_pointer(new_sp);
+            cpu.s.next_rip = offset;
+            return Fault::none();
+        }
     }
     Segment code;
     if (Fault fault = check_return_code(cpu, selector, code)) return fault;

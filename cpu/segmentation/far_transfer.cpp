@@ -1,6 +1,6 @@
 /// Far JMP and CALL in every mode: SDM Vol. 2, CALL and JMP, "Operation"; SDM Vol. 3, 5.8 "Privilege Level Checking
 /// When Transferring Program Control Between Code Segments".
-#include "cpu/segmentation/segmentation.h"
+#include "cpu/segmentation/descriptor_memo.h"
 #include "cpu/semantics.h"
 #include <array>
 
@@ -37,13 +37,11 @@ Fault far_operand(Cpu& cpu, const Insn& insn, FarTarget& out) {
     return Fault::none();
 }
 
-/// Return address pushes on the current stack, in items of `size`, before CS changes. As for any operand, the limit
-/// comes before the alignment and that before the page.
+/// Return address pushes on the current stack, in items of `size`, before CS changes.
 Fault probe_return_address(Cpu& cpu, unsigned size) {
-    const Segment& stack = cpu.s.seg[SS];
-    const u32 first = (cpu.stack_pointer() - size) & cpu.stack_mask();
-    if (!within_limit(stack, first, size)) return Fault::ss(0);
-    if (((stack.base + first) & (size - 1)) && cpu.alignment_checked()) return Fault::ac();
+    const CpuState& s = cpu.s;
+    const bool aligned = ((s.seg[SS].base + cpu.stack_pointer()) & (size - 1)) == 0;
+    if (!aligned && cpu.alignment_checked()) return Fault::ac();
     return probe_pushes(cpu, cpu.s.seg[SS], cpu.stack_pointer(), size, 2, cpu.cpl() == 3, Fault::ss(0));
 }
 
@@ -142,6 +140,28 @@ Fault transfer_to_task(Cpu& cpu, u16 selector, const Descriptor& descriptor, Tra
 
 Fault transfer_protected(Cpu& cpu, const FarTarget& target, Transfer kind, unsigned size) {
     if (is_null(target.selector)) return Fault::gp(0);
+    if (rpl(target.selector) <= cpu.cpl() && cpu.run_state.short_ways) {
+        const LoadedDescriptor* code = reach_descriptor(cpu, target.selector);
+        if (code && code->code_level == cpu.cpl() && target.offset <= code->limit) {
+            if (kind == Transfer::Call) {
+                if (u8* to = reach_pushes(cpu, size, 2)) {
+                    const u64 both = cpu.s.next_rip | u64{cpu.s.seg[CS].selector} << 32;
+                    const u32 narrow = (both & 0xFFFF) | u32{cpu.s.seg[CS].selector} << 16;
+                    if (size == 4)
+                        std::memcpy(to, &both, 8);
+                    else
+                        std::memcpy(to, &narrow, 4);
+                    cpu.set_stack_pointer(cpu.stack_pointer() - 2 * size);
+                } else {
+                    if (Fault fault = probe_return_address(cpu, size)) return fault;
+                    push_return_address(cpu, size);
+                }
+            }
+            put_code_segment(cpu, with_rpl(target.selector, cpu.cpl()), *code);
+            cpu.s.next_rip = target.offset;
+            return Fault::none();
+        }
+    }
     Descriptor descriptor;
     if (Fault fault = fetch_descriptor(cpu, target.selector, Vector::GP, descriptor)) return fault;
     const auto refuse = [&](Vector vector) { return selector_fault(cpu, vector, target.selector); };

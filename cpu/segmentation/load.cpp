@@ -1,5 +1,5 @@
 /// Loading segment registers: SDM Vol. 2, MOV, POP, LDS/LES/LFS/LGS/LSS, LLDT, LTR; SDM Vol. 3, 5.5, 5.6, 20.1.1.
-#include "cpu/segmentation/segmentation.h"
+#include "cpu/segmentation/descriptor_memo.h"
 #include "cpu/semantics.h"
 
 namespace r86 {
@@ -55,6 +55,7 @@ Fault load_segment(Cpu& cpu, Seg seg, u16 selector) {
         cpu.load_segment_real(seg, selector);
         return Fault::none();
     }
+    if (seg != SS && cpu.run_state.short_ways && load_data_segment(cpu, seg, selector)) return Fault::none();
     if (seg != SS && is_null(selector)) {
         make_null(cpu.s.seg[seg], selector);
     } else {

@@ -1,27 +1,51 @@
 /// Random x87 programs through the hot handlers and through the semantic functions one by one: the same state after
 /// each, status word, tags and last-instruction pointers included.
 #include "cpu/fpu/x87.h"
+#include "cpu/interpreter/interpreter.h"
+#include "tests/cpu/cpu_fixture.h"
 #include "tests/cpu/fpu_host.h"
-#include "tests/cpu/hot_machine.h"
 #include <cstdio>
 #include <iterator>
 #include <string>
 #include <vector>
 
 using namespace r86;
-using test::HotMachine;
-using test::Random;
+using fpu_test::Random;
 
 namespace {
 
-constexpr u32 kData = test::HotMachine::kData;
+constexpr u32 kData = 0x300000;
+
+struct Machine : test::CpuFixture {
+    explicit Machine(unsigned max_block) {
+        protected_mode(0);
+        InterpreterSettings settings = cpu.interpreter().settings();
+        settings.max_block = max_block;
+        cpu.interpreter().set_settings(settings);
+        for (unsigned v = 0; v < 32; ++v) poke8(handler(v), 0xF4); // HLT
+    }
+    void run(const CpuState& state, const std::vector<u8>& code, const std::vector<u64>& data) {
+        s = state;
+        for (unsigned i = 0; i < code.size(); ++i) poke8(test::kCodeBase + i, code[i]);
+        for (unsigned i = 0; i < data.size(); ++i) memory.write(PhysAddr{kData + 8 * i}, 8, data[i]);
+        cpu.state_changed();
+        const Tick end = s.tick + 500;
+        while (s.tick < end && cpu.run(end) == RunStop::Request) {
+        }
+    }
+};
 
 /// Mostly what the hot handlers take, the rest anything of the x87: D8 to DF, registers or [EDI + 8n].
 std::vector<u8> random_program(Random& random) {
     std::vector<u8> code;
     for (unsigned n = 0; n < 28; ++n) {
-        const u32 what = random.below(16);
-        if (what < 3) { // FLD m32, m64
+        const u32 what = random.below(19);
+        if (what >= 16) { // FST, FSTP m32, m64; FILD m16, m32, m64
+            static constexpr u8 forms[][2] = {{0xD9, 0x57}, {0xD9, 0x5F}, {0xDD, 0x57}, {0xDD, 0x5F},
+                                              {0xDF, 0x47}, {0xDB, 0x47}, {0xDF, 0x6F}};
+            const auto& form = forms[random.below(std::size(forms))];
+            code.insert(code.end(), {form[0], form[1], static_cast<u8>(8 * random.below(12))});
+        } else if (what < 3) { // FLD m32, m64
             code.insert(code.end(),
                         {static_cast<u8>(random.below(2) ? 0xD9 : 0xDD), 0x47, static_cast<u8>(8 * random.below(8))});
         } else if (what < 5) { // D8, DC with memory
@@ -73,7 +97,7 @@ u64 random_memory(Random& random) {
 } // namespace
 
 TEST_CASE("x87: hot handlers and semantic functions agree on random programs", "[fpu][x87][interpreter]") {
-    HotMachine hot(32), single(0);
+    Machine hot(32), single(0);
     Random random{0x87};
     unsigned finished = 0;
     for (unsigned n = 0; n < 6000; ++n) {
