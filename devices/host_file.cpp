@@ -196,16 +196,37 @@ bool OpenFile::resize(u64 bytes) {
 
 namespace {
 
+#ifdef F_OFD_SETLK
+/// One byte or, with length 0, everything from there on. `command`: F_OFD_SETLK sets, F_OFD_GETLK asks for what is in
+/// the way. False: somebody else's lock is.
+bool byte_lock(int descriptor, int command, short type, off_t at, off_t length) {
+    struct flock range {};
+    range.l_type = type;
+    range.l_whence = SEEK_SET;
+    range.l_start = at;
+    range.l_len = length;
+    if (fcntl(descriptor, command, &range) != 0) return errno != EAGAIN && errno != EACCES;
+    return command == F_OFD_SETLK || range.l_type == F_UNLCK;
+}
+#endif
+
 /// Locks belong to the open file description, so that two machines in one process exclude each other too.
-/// Byte-range locks of that kind work over NFS; where the host has none, flock() does.
+/// Byte-range locks of that kind work over NFS; where the host has none, flock() does. A writer locks the whole file; a
+/// reader locks as QEMU's do, so that its tools may read beside us: byte 100 + n says "I do n", byte 200 + n "nobody
+/// else may", where n is 0 for reading what does not change, 1 for writing and 3 for resizing.
 bool lock_file(int descriptor, bool exclusive) {
 #ifdef F_OFD_SETLK
-    struct flock range {};
-    range.l_type = exclusive ? F_WRLCK : F_RDLCK;
-    range.l_whence = SEEK_SET;
-    if (fcntl(descriptor, F_OFD_SETLK, &range) == 0) return true;
-    if (errno == EAGAIN || errno == EACCES) return false;
-    if (errno != EINVAL) return true; // a file system without locks
+    struct flock anything {};
+    anything.l_type = F_RDLCK;
+    const bool works = fcntl(descriptor, F_OFD_GETLK, &anything) == 0 || errno != EINVAL;
+    if (works && exclusive) return byte_lock(descriptor, F_OFD_SETLK, F_WRLCK, 0, 0);
+    if (works) {
+        for (const off_t mine : {100, 201, 203})
+            if (!byte_lock(descriptor, F_OFD_SETLK, F_RDLCK, mine, 1)) return false;
+        for (const off_t theirs : {101, 103, 200})
+            if (!byte_lock(descriptor, F_OFD_GETLK, F_WRLCK, theirs, 1)) return false;
+        return true;
+    }
 #endif
     if (flock(descriptor, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0) return true;
     return errno != EWOULDBLOCK;

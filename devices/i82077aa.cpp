@@ -215,8 +215,9 @@ void I82077aa::visit(StateVisitor& v) {
     v.field("last_eot", last_eot);
     v.field("lock", lock);
     {
-        auto& [kind, stage, unit, head, c, h, r, n, eot, multi_track, skip, deleted, stop_after_sector, count_sectors,
-               tc, scan_equal, scan_met, sectors_left, fill, st1, st2, position, chunk_end, found] = transfer_;
+        auto& [kind, stage, unit, head, c, h, r, n, eot, multi_track, skip, deleted, fm, stop_after_sector,
+               count_sectors, tc, scan_equal, scan_met, sectors_left, fill, st1, st2, position, chunk_end, found] =
+            transfer_;
         v.begin("transfer");
         v.field("kind", kind);
         v.field("stage", stage);
@@ -230,6 +231,7 @@ void I82077aa::visit(StateVisitor& v) {
         v.field("multi_track", multi_track);
         v.field("skip", skip);
         v.field("deleted", deleted);
+        v.field("fm", fm);
         v.field("stop_after_sector", stop_after_sector);
         v.field("count_sectors", count_sectors);
         v.field("tc", tc);

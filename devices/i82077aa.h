@@ -2,9 +2,9 @@
 /// Intel 82077AA CHMOS single-chip floppy disk controller, with its drives.
 /// Data sheet: "82077AA CHMOS Single-Chip Floppy Disk Controller", Intel order 290166; PC/AT interface mode.
 /// In a PC: ports 3F0h-3F5h and 3F7h (3F6h belongs to the hard disk), IRQ 6, DMA channel 2.
-/// NOT IMPLEMENTED: sector sizes other than 512 bytes and FM (no image holds them: such a sector is not found); data
-/// overrun in non-DMA mode (the diskette waits for the host); power-down and tape modes; what PERPENDICULAR changes on
-/// the medium.
+/// NOT IMPLEMENTED: sector sizes other than 512 bytes and FM (no image holds them: such a sector is not found, and
+/// nothing is formatted so); data overrun in non-DMA mode (the diskette waits for the host); power-down and tape modes;
+/// what PERPENDICULAR changes on the medium.
 ///
 /// A diskette turns sixteen times as fast as a real one and the head steps four times as fast, in virtual time.
 #include "core/bus.h"
@@ -139,6 +139,7 @@ private:
         u8 unit = 0, head = 0;
         u8 c = 0, h = 0, r = 0, n = 0, eot = 0;
         bool multi_track = false, skip = false, deleted = false;
+        bool fm = false;                // single density asked for: no image has it
         bool stop_after_sector = false; // deleted data mark found
         bool count_sectors = false;     // VERIFY with EC
         bool tc = false;

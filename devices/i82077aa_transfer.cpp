@@ -13,6 +13,7 @@ constexpr u8 kNotWritable = 0x02, kMissingAddress = 0x01;
 constexpr u8 kControlMark = 0x40, kDataErrorInField = 0x20, kWrongCylinder = 0x10; // ST2
 constexpr u8 kScanEqualHit = 0x08, kScanNotSatisfied = 0x04, kBadCylinder = 0x02;
 constexpr u8 kSizeCode512 = 2;
+constexpr u8 kMfm = 0x40; // first command byte
 constexpr u8 kImpliedSeek = 0x40, kFifoDisabled = 0x20;
 
 constexpr u64 kSpeedUp = 16;
@@ -44,6 +45,7 @@ void I82077aa::begin_transfer(Kind kind, bool deleted) {
     t.deleted = deleted;
     t.multi_track = f[0] & 0x80;
     t.skip = f[0] & 0x20;
+    t.fm = !(f[0] & kMfm);
     t.unit = f[1] & 3;
     t.head = (f[1] >> 2) & 1;
     t.c = f[2];
@@ -77,6 +79,7 @@ void I82077aa::begin_format() {
     Transfer& t = transfer_;
     t = Transfer{};
     t.kind = Kind::Format;
+    t.fm = !(f[0] & kMfm);
     t.unit = f[1] & 3;
     t.head = (f[1] >> 2) & 1;
     t.n = f[2];
@@ -90,6 +93,7 @@ void I82077aa::begin_read_id() {
     transfer_ = Transfer{};
     transfer_.unit = state_.fifo[1] & 3;
     transfer_.head = (state_.fifo[1] >> 2) & 1;
+    transfer_.fm = !(state_.fifo[0] & kMfm);
     transfer_.stage = Stage::ReadId;
     state_.phase = Phase::Execution;
     transfer_timer_.arm_after(byte_ns() * kGapBytes);
@@ -105,7 +109,7 @@ u8 I82077aa::find_sector(u32& index) {
     // A 360 KB diskette in a 1.2 MB drive, which turns faster, is read at 300 kbps.
     const bool rate_fits =
         rate == g.rate || (g.drive_type == 1 && g.rate == DataRate::Kbps250 && rate == DataRate::Kbps300);
-    if (!rate_fits || d.track >= g.cylinders || t.head >= g.heads) return kMissingAddress;
+    if (t.fm || !rate_fits || d.track >= g.cylinders || t.head >= g.heads) return kMissingAddress;
     const u32 track_start = (u32{d.track} * g.heads + t.head) * g.sectors;
     if (t.kind == Kind::ReadTrack || t.stage == Stage::ReadId) {
         const u32 physical = t.kind == Kind::ReadTrack

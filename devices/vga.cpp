@@ -35,11 +35,12 @@ void Vga::path_changed() {
 }
 
 void Vga::visit(StateVisitor& v) {
-    auto& [registers, origin_ns, frame, start_address] = state_;
+    auto& [registers, origin_ns, frame, start_address, interrupt] = state_;
     v.field("registers", registers);
     v.field("origin_ns", origin_ns);
     v.field("frame", frame);
     v.field("start_address", start_address);
+    v.field("interrupt", interrupt);
     v.field("vbe", vbe_);
     v.field("memory", memory_);
 }
@@ -76,6 +77,8 @@ void Vga::arm_frame_timer(u64 after_ns) {
 void Vga::vertical_retrace(u64 deadline_ns) {
     constexpr u32 kBlinkStep = 8; // the cursor, the faster of the two, changes every 8 frames
     ++state_.frame;
+    // CR11: bit 5 low enables the interrupt, bit 4 low clears it.
+    if ((state_.registers.crtc[0x11] & 0x30) == 0x10) state_.interrupt = true;
     const bool text = !state_.registers.graphics_mode();
     if (vbe_.enabled() || (text && state_.frame % kBlinkStep == 0)) picture_changed();
     if (frames_wanted_ && frame_hook_) frame_hook_();

@@ -7,7 +7,8 @@
 /// frame buffer in a PCI BAR.
 /// Frames end at the start of vertical retrace, by virtual time from the programmed dot clock and counters. The frame
 /// timer always runs, whether anybody looks or not, so that looking changes nothing.
-/// NOT IMPLEMENTED: vertical interrupt (boards leave it unconnected), light pen, colour bits of Input Status 1
+/// The vertical interrupt can be polled in Input Status 0; its line is not connected, as on most boards.
+/// NOT IMPLEMENTED: light pen, colour bits of Input Status 1
 /// (diagnostic), border (overscan), blanking inside of the displayed area, shift load by 2 and 4, changes in the middle
 /// of a frame.
 #include "core/bus.h"
@@ -62,9 +63,10 @@ public:
 private:
     struct State {
         VgaRegisters registers;
-        u64 origin_ns = 0;     ///< when the frame timing in force started
-        u32 frame = 0;         ///< frames so far: the clock of everything that blinks
-        u16 start_address = 0; ///< CRTC start address as of the last vertical retrace
+        u64 origin_ns = 0;      ///< when the frame timing in force started
+        u32 frame = 0;          ///< frames so far: the clock of everything that blinks
+        u16 start_address = 0;  ///< CRTC start address as of the last vertical retrace
+        bool interrupt = false; ///< Input Status 0: a vertical interrupt is pending
     };
 
     u8 read_crtc();

@@ -37,7 +37,8 @@ constexpr std::array<u8, 0x19> kCrtcBits{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xF
                                          0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 0xFF, 0xFF, 0xEF, 0xFF};
 constexpr std::array<u8, 5> kAttributeBits{0xEF, 0xFF, 0x3F, 0x0F, 0x0F}; // from index 10h
 
-constexpr u8 kSwitchSense = 0x10; ///< Input Status 0: a colour monitor loads the DAC's outputs
+// Input Status 0: a colour monitor loads the DAC's outputs; a vertical interrupt is pending.
+constexpr u8 kSwitchSense = 0x10, kCrtInterrupt = 0x80;
 
 /// The half of 3B0h-3DFh that Miscellaneous Output, I/O Address Select, switches away.
 bool other_adapter(u16 offset, bool colour) { return colour ? offset < kAttribute : offset >= 0x20; }
@@ -56,7 +57,7 @@ u8 Vga::read8(u16 offset) {
     case kColourStatus: return input_status_1();
     case kAttribute: return r.attribute_index;
     case kAttributeData: return read_attribute();
-    case kMiscWrite: return kSwitchSense;
+    case kMiscWrite: return static_cast<u8>(kSwitchSense | (state_.interrupt ? kCrtInterrupt : 0));
     case kSubsystemEnable: return r.subsystem_enable;
     case kSequencerIndex: return r.sequencer_index;
     case kSequencerData: return r.sequencer_index < r.sequencer.size() ? r.sequencer[r.sequencer_index] : 0;
@@ -135,6 +136,7 @@ void Vga::write_crtc(u8 value) {
         value = static_cast<u8>((target & ~kLineCompare8) | (value & kLineCompare8));
     }
     target = value & kCrtcBits[r.crtc_index];
+    if (r.crtc_index == 0x11 && !(value & 0x10)) state_.interrupt = false; // Clear Vertical Interrupt
     update_timing();
 }
 

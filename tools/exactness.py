@@ -26,7 +26,11 @@ UNIT_GROUPS = [
     ("Virtual-8086 mode, VME", ["protected_v86"], "SDM Vol. 3, 20"),
     ("Paging, control and debug registers, system instructions", ["protected_system", "protected_paging"],
      "SDM Vol. 3, 2, 4 and 17"),
-    ("Self-modifying code", ["self_modifying"], "SDM Vol. 3, 8.1.3"),
+    ("Page faults in the middle of instructions and transfers, repeated strings",
+     ["restart", "restart_system", "repeat"], "a run without the fault; SDM Vol. 3, 6.6"),
+    ("Segment limits, wrap-around, A20, instruction length, LOCK", ["limits"], "SDM Vol. 3, 5.3 and 22.36"),
+    ("Breakpoints and single-step", ["debug"], "SDM Vol. 3, 17 and 6.8.3"),
+    ("Self-modifying code", ["self_modifying"], "SDM Vol. 3, 11.6"),
     ("System management mode", ["protected_smm"], "SDM Vol. 3, 34"),
     ("Processor models, CPUID, MSRs", ["model"], "SDM Vol. 2, CPUID"),
     ("Hostile descriptor tables, whole programs", ["protected_fuzz", "protected_program"], "invariants; SDM"),
@@ -106,6 +110,14 @@ def main():
                    f"{'passed' if found[3] == '0' else 'FAILED'} |")
     else:
         out.append(f"| Random programs | | | the host's processor | {native.strip().splitlines()[-1] if native else 'not run'} |")
+    longest = ROOT / "tests/differential/longest_run.txt"
+    if longest.exists():
+        text = longest.read_text()
+        found = re.search(r"(\d+) programs, (\d+) instructions, (\d+) differences", text)
+        host = re.search(r"host: (.*)", text)
+        out.append(f"| The same, longest run so far (not of today) | {int(found[1]):,} programs | "
+                   f"{int(found[2]):,} instructions, {found[3]} differences | the host's processor ({host[1]}) | "
+                   f"{'passed' if found[3] == '0' else 'FAILED'} |")
     status, text = run(tests / "unit_differential")
     found = re.search(r"\((\d+) assertions? in (\d+) test cases?\)", text)
     if found:

@@ -17,8 +17,9 @@ case $variant in
     clang)
         need clang++
         configure+=(-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++) ;;
-    sanitizers)
-        configure+=(-DR86_SANITIZE=ON -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="-O1 -g1") ;;
+    sanitizers) # the same build as tools/fuzz.sh
+        . "$source_dir/tools/sanitizer_options.sh"
+        configure+=("${sanitizer_options[@]}") ;;
     aarch64)
         need aarch64-linux-gnu-g++
         need qemu-aarch64
@@ -36,13 +37,20 @@ case $variant in
         emulator=(qemu-aarch64) ;;
     mingw)
         need x86_64-w64-mingw32-g++-posix
-        configure+=(-DCMAKE_SYSTEM_NAME=Windows -DR86_TESTS=OFF -DCMAKE_C_COMPILER=x86_64-w64-mingw32-gcc-posix
+        configure+=(-DCMAKE_SYSTEM_NAME=Windows -DR86_TESTS=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=x86_64-w64-mingw32-gcc-posix
             -DCMAKE_CXX_COMPILER=x86_64-w64-mingw32-g++-posix) ;;
     *) echo "unknown variant $variant" >&2; exit 2 ;;
 esac
 
-cmake "${configure[@]}" >"$3/variants-$variant.log" 2>&1 || { cat "$3/variants-$variant.log"; exit 1; }
-cmake --build "$build" -j 2
+log=$3/variants-$variant.log
+mkdir -p "$3"
+cmake "${configure[@]}" >"$log" 2>&1 || { cat "$log"; exit 1; }
+cmake --build "$build" -j 2 >>"$log" 2>&1 || { tail -n 60 "$log"; exit 1; }
+if grep -q 'warning:' "$log"; then
+    grep -A 5 'warning:' "$log" | head -n 60
+    echo "the build is to be free of warnings"
+    exit 1
+fi
 [ "$variant" = mingw ] && exit 0
 failed=0
 for program in "$build"/tests/unit_*; do

@@ -319,7 +319,8 @@ void Interpreter::execute(const Insn& insn) {
     // A delivered software interrupt has cleared TF, and with it this trap (SDM Vol. 3, 17.3.1.4).
     const bool interrupt = insn.mnemonic == Mnemonic::int_ || insn.mnemonic == Mnemonic::int3 ||
                            insn.mnemonic == Mnemonic::into || insn.mnemonic == Mnemonic::icebp;
-    if (trap_flag && !interrupt) s.debug_pending |= kDR6_BS;
+    // MOV SS and POP SS do not trap either: the instruction behind them does (SDM Vol. 3, 6.8.3).
+    if (trap_flag && !interrupt && !(s.shadow & kShadowMovSs)) s.debug_pending |= kDR6_BS;
 }
 
 void Interpreter::step_one() {

@@ -14,10 +14,11 @@ struct Frame {
     u32 eip = 0, cs = 0, eflags = 0;
 };
 
+/// EFLAGS is read first, as Intel's processors do: a page fault shows it in CR2.
 Fault read_frame(Cpu& cpu, unsigned size, Frame& out) {
-    if (Fault fault = peek(cpu, 0, size, out.eip)) return fault;
+    if (Fault fault = peek(cpu, 2 * size, size, out.eflags)) return fault;
     if (Fault fault = peek(cpu, size, size, out.cs)) return fault;
-    return peek(cpu, 2 * size, size, out.eflags);
+    return peek(cpu, 0, size, out.eip);
 }
 
 void leave_frame(Cpu& cpu, unsigned size, const Frame& frame) {

@@ -13,6 +13,12 @@ Fault into(Cpu& cpu, const Insn&) {
     return cpu.deliver(static_cast<u8>(Vector::OF), EventKind::SoftwareTrap);
 }
 
-Fault icebp(Cpu& cpu, const Insn&) { return cpu.deliver(static_cast<u8>(Vector::DB), EventKind::Icebp); }
+/// INT1 is a debug exception of its own: one that waits behind MOV SS is reported with it.
+Fault icebp(Cpu& cpu, const Insn&) {
+    if (Fault fault = cpu.deliver(static_cast<u8>(Vector::DB), EventKind::Icebp)) return fault;
+    cpu.s.dr[6] |= cpu.s.debug_pending;
+    cpu.s.debug_pending = 0;
+    return Fault::none();
+}
 
 } // namespace r86::exec

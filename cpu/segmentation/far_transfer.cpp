@@ -37,11 +37,13 @@ Fault far_operand(Cpu& cpu, const Insn& insn, FarTarget& out) {
     return Fault::none();
 }
 
-/// Return address pushes on the current stack, in items of `size`, before CS changes.
+/// Return address pushes on the current stack, in items of `size`, before CS changes. As for any operand, the limit
+/// comes before the alignment and that before the page.
 Fault probe_return_address(Cpu& cpu, unsigned size) {
-    const CpuState& s = cpu.s;
-    const bool aligned = ((s.seg[SS].base + cpu.stack_pointer()) & (size - 1)) == 0;
-    if (!aligned && cpu.alignment_checked()) return Fault::ac();
+    const Segment& stack = cpu.s.seg[SS];
+    const u32 first = (cpu.stack_pointer() - size) & cpu.stack_mask();
+    if (!within_limit(stack, first, size)) return Fault::ss(0);
+    if (((stack.base + first) & (size - 1)) && cpu.alignment_checked()) return Fault::ac();
     return probe_pushes(cpu, cpu.s.seg[SS], cpu.stack_pointer(), size, 2, cpu.cpl() == 3, Fault::ss(0));
 }
 

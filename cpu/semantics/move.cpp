@@ -191,18 +191,18 @@ Fault xlat(Cpu& cpu, const Insn& insn) {
 /// NOP, PAUSE, prefetches, hint NOPs: a memory operand is not touched.
 Fault nop(Cpu&, const Insn&) { return Fault::none(); }
 
-/// Both bounds are signed and inclusive.
+/// Both bounds are signed and inclusive. Intel's processors compare with the lower one before they read the upper.
 Fault bound(Cpu& cpu, const Insn& insn) {
     return by_width(insn.operand_size, [&](auto zero) -> Fault {
         using T = decltype(zero);
         const u64 offset = cpu.effective_address(insn);
         T low, high;
+        const auto index = as_signed(cpu.gpr<T>(insn.op[0].reg));
         if (Fault fault = cpu.read<T>(insn.mem.seg, offset, low)) return fault;
+        if (index < as_signed(low)) return Fault::plain(Vector::BR);
         const u64 next = (offset + sizeof(T)) & (insn.address_size == 2 ? 0xFFFF : 0xFFFFFFFF);
         if (Fault fault = cpu.read<T>(insn.mem.seg, next, high)) return fault;
-        const auto index = as_signed(cpu.gpr<T>(insn.op[0].reg));
-        if (index < as_signed(low) || index > as_signed(high)) return Fault::plain(Vector::BR);
-        return Fault::none();
+        return index > as_signed(high) ? Fault::plain(Vector::BR) : Fault::none();
     });
 }
 

@@ -40,16 +40,17 @@ screen
 
 
 def linux_folder(test):
-    """Linux reads the same folder from a CD and from a FAT disk: every byte of every file, by its long name."""
+    """Linux reads the same folder from a CD, a FAT disk and a diskette: every byte of every file, by its long name."""
     if subprocess.run([test.source / "tools/guest/make_writer_guest.sh", test.build]).returncode:
         raise Skip("the guest cannot be made (see above)")
     guest, folder, log = test.build / "guests/writer", _folder(test), test.scratch / "serial.log"
-    test.run(["--memory", "64M", "--disk-dir", folder, "--cdrom-dir", folder, "--serial", f"file:{log}",
+    test.run(["--memory", "64M", "--disk-dir", folder, "--cdrom-dir", folder, "--floppy-dir", folder, "--serial", f"file:{log}",
               "--kernel", guest / "vmlinuz", "--initrd", guest / "initrd.gz",
-              "--append", "console=ttyS0 quiet read=sr0:iso9660,sda1:vfat"], "run-seconds 120\n")
+              "--append", "console=ttyS0 quiet cryptomgr.notests read=sr0:iso9660,sda1:vfat,fd0:vfat"], "run-seconds 180\n")
     text = log.read_text(errors="replace").replace("\r", "")
     expected = sorted(f"{hashlib.md5(path.read_bytes()).hexdigest()}  ./{path.relative_to(folder)}"
                       for path in folder.rglob("*") if path.is_file())
     found = [line for line in text.splitlines() if re.match("[0-9a-f]{32}  ", line)]
-    assert sorted(found[:len(expected)]) == expected, text
-    assert sorted(found[len(expected):]) == expected, text
+    for medium in range(3):
+        assert sorted(found[medium * len(expected):(medium + 1) * len(expected)]) == expected, text
+    assert "error" not in text, text

@@ -169,6 +169,24 @@ TEST_CASE("a data breakpoint of MOV SS waits for the next instruction") {
         CHECK(f.stack32(0) == CpuFixture::handler(3));
         CHECK(f.stack32(3) == kCodeBase + 7);
     }
+    SECTION("INT1: one exception for both") {
+        f.poke_code(kCodeBase, {0x8E, 0x15, 0x10, 0x00, 0x06, 0x00, 0x2E, 0xF1});
+        f.poke_code(CpuFixture::handler(1), {0x90, 0x90});
+        CHECK(ticks_to(f, 1) == 2);
+        CHECK(f.stack32(0) == kCodeBase + 8);
+        CHECK((f.s.dr[6] & 0xE00F) == 1);
+        f.step(1);
+        CHECK(f.eip() == CpuFixture::handler(1) + 1);
+    }
+    SECTION("INT 1: two") {
+        f.poke_code(kCodeBase, {0x8E, 0x15, 0x10, 0x00, 0x06, 0x00, 0xCD, 0x01});
+        f.step(2);
+        CHECK(f.eip() == CpuFixture::handler(1));
+        CHECK(f.stack32(0) == kCodeBase + 8);
+        f.step(1);
+        CHECK(f.eip() == CpuFixture::handler(1));
+        CHECK(f.stack32(0) == CpuFixture::handler(1));
+    }
     SECTION("one that faults: lost") {
         f.poke_code(kCodeBase, {0x8E, 0x15, 0x10, 0x00, 0x06, 0x00, 0x0F, 0x0B});
         CHECK(ticks_to(f, 6) == 2);
@@ -193,6 +211,31 @@ TEST_CASE("TF: which instructions trap, and where") {
         f.poke_code(kCodeBase, {0x17, 0x90, 0x90});
         CHECK(ticks_to(f, 1) == 3);
         CHECK(f.stack32(0) == kCodeBase + 2);
+    }
+    SECTION("MOV SS before INT1 and before a general detect: no trap of its own") {
+        f.poke_code(kCodeBase, {0x8E, 0xD0, 0xF1, 0xF1, 0x90});
+        f.poke_code(CpuFixture::handler(1), {0xCF});
+        CHECK(ticks_to(f, 1) == 2);
+        CHECK(f.stack32(0) == kCodeBase + 3);
+        CHECK(f.s.dr[6] == 0xFFFF0FF0);
+        CHECK(ticks_to(f, 1) == 2); // IRET and the second one
+        CHECK(f.stack32(0) == kCodeBase + 4);
+        CHECK(f.s.dr[6] == 0xFFFF0FF0);
+        CHECK(ticks_to(f, 1) == 3); // IRET, NOP, the trap
+        CHECK(f.stack32(0) == kCodeBase + 5);
+        CHECK(f.s.dr[6] == (0xFFFF0FF0 | kDR6_BS));
+        f.protected_mode(0);
+        f.s.eflags |= kTF;
+        f.s.gpr[RAX] = CpuFixture::data(0);
+        f.cpu.write_dr(6, 0);
+        f.cpu.write_dr(7, 0x400 | kDR7_GD);
+        f.poke_code(kCodeBase, {0x8E, 0xD0, 0x0F, 0x23, 0xF1}); // mov dr6, ecx
+        CHECK(ticks_to(f, 1) == 2);
+        CHECK(f.stack32(0) == kCodeBase + 2);
+        CHECK(f.s.dr[6] == (0xFFFF0FF0 | kDR6_BD));
+        CHECK(ticks_to(f, 1) == 3);
+        CHECK(f.stack32(0) == kCodeBase + 5);
+        CHECK(f.s.dr[6] == (0xFFFF0FF0 | kDR6_BS));
     }
     SECTION("STI: at once") {
         f.poke_code(kCodeBase, {0xFB, 0x90});

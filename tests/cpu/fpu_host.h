@@ -1,10 +1,12 @@
 #pragma once
 /// One x87 instruction on the host's own unit, state in and state out, and random operands worth trying.
 #include "cpu/fpu/float80.h"
-#include "tests/cpu/fpu_random.h"
+#include "tests/random.h"
 #include <cstring>
 
 namespace r86::fpu_test {
+
+using test::Random;
 
 inline Float80 random_float80(Random& random) {
     u64 significand = random.next() | fpu::kIntegerBit;

@@ -1,7 +1,7 @@
 /// Single and double precision against the host's own SSE (x86 hosts), and fixed cases anywhere.
 #include "cpu/fpu/softfloat.h"
 #include "tests/catch.h"
-#include "tests/cpu/fpu_random.h"
+#include "tests/random.h"
 #include <cstring>
 
 using namespace r86;
@@ -10,7 +10,7 @@ namespace sf = r86::softfloat;
 namespace {
 
 template <class B>
-B random_bits(fpu_test::Random& random) {
+B random_bits(test::Random& random) {
     constexpr unsigned fraction = sizeof(B) == 4 ? 23 : 52;
     constexpr B top = sizeof(B) == 4 ? 255 : 2047;
     B mantissa = static_cast<B>(random.next()) & ((B{1} << fraction) - 1);
@@ -147,7 +147,7 @@ HOST_TO_INTEGER(host_trunc_i64, i64, "cvttss2si", "cvttsd2si")
 
 template <class B>
 void differential(unsigned count) {
-    fpu_test::Random random(sizeof(B));
+    test::Random random(sizeof(B));
     struct Operation {
         const char* name;
         u64 (*host)(B, B, u32, u32&);

@@ -230,6 +230,12 @@ TEST_CASE("BOUND is inclusive and signed") {
     t.run({0x62, 0x05, 0x00, 0x40, 0x00, 0x00});
     t.s.gpr[RAX] = 11;
     CHECK(t.execute({0x62, 0x05, 0x00, 0x40, 0x00, 0x00}).is(Vector::BR));
+    // The upper bound is not looked at where the lower one decides (found by native_differential).
+    t.s.seg[DS].limit = 0x4003;
+    t.cpu.update_mode();
+    CHECK(t.execute({0x62, 0x05, 0x00, 0x40, 0x00, 0x00}).is(Vector::GP));
+    t.s.gpr[RAX] = static_cast<u32>(-6);
+    CHECK(t.execute({0x62, 0x05, 0x00, 0x40, 0x00, 0x00}).is(Vector::BR));
 }
 
 namespace {

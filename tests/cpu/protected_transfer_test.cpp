@@ -275,6 +275,25 @@ TEST_CASE("far return to an outer level: its stack") {
     CHECK(f.esp() == ((CpuFixture::stack_top(0) & 0xFFFF0000) | 0x0500));
 }
 
+TEST_CASE("far call: the stack's limit before its alignment, the alignment before the page") {
+    CpuFixture f;
+    f.protected_mode(3);
+    f.enable_paging();
+    f.s.cr0 |= kCR0_AM;
+    f.s.eflags |= kAC;
+    f.descriptor(kSel, 0x60000, 0xFFFF, kData3);
+    f.s.seg[SS] = f.loaded(kSel | 3);
+    f.cpu.state_changed();
+    const auto call = [&](u32 sp) {
+        f.s.gpr[RSP] = sp;
+        return f.execute(exec::call_far, CpuFixture::far_ptr(CpuFixture::code(3), 0x41000, 2));
+    };
+    f.page(0x60000, 0);
+    CHECK(call(1) == Fault::ss(0)); // the first item would lie at FFFF and 10000h
+    CHECK(call(0x101) == Fault::ac());
+    CHECK(call(0x100) == Fault::pf(6));
+}
+
 TEST_CASE("a return to an outer level drops segments it may not use, and the RPL of null selectors") {
     // SDM Vol. 2, RET and IRET: "IF SegmentSelector = NULL OR (tempDesc(DPL) < CPL AND data or nonconforming code) THEN
     // SegmentSelector <- NULL". Measured as well: 3 in DS or GS becomes 0 at an interrupt's return.

@@ -2,41 +2,20 @@
 /// through the semantic functions one by one: all of the state must be the same after each program, MXCSR's flags
 /// included.
 #include "cpu/fpu/x87.h"
-#include "cpu/interpreter/interpreter.h"
-#include "tests/cpu/cpu_fixture.h"
+#include "tests/cpu/hot_machine.h"
 #include "tests/cpu/sse_random.h"
 #include <string>
 
 using namespace r86;
 using namespace r86::sse_test;
+using test::HotMachine;
 
 namespace {
 
-constexpr u32 kData = 0x300000, kImage = 0x301000, kHandlerStack = 0x20F00;
-
-struct Machine : test::CpuFixture {
-    explicit Machine(unsigned max_block) {
-        protected_mode(0);
-        InterpreterSettings settings = cpu.interpreter().settings();
-        settings.max_block = max_block;
-        cpu.interpreter().set_settings(settings);
-        for (unsigned v = 0; v < 32; ++v) poke8(handler(v), 0xF4); // HLT
-    }
-    void load(const CpuState& state, const std::vector<u8>& code, const std::vector<u64>& data) {
-        s = state;
-        for (unsigned i = 0; i < code.size(); ++i) poke8(test::kCodeBase + i, code[i]);
-        for (unsigned i = 0; i < data.size(); ++i) memory.write(PhysAddr{kData + 8 * i}, 8, data[i]);
-        cpu.state_changed();
-    }
-    void run_to_halt() {
-        const Tick end = s.tick + 1000;
-        while (s.tick < end && cpu.run(end) == RunStop::Request) {
-        }
-    }
-};
+constexpr u32 kData = test::HotMachine::kData, kImage = 0x301000, kHandlerStack = 0x20F00;
 
 /// Empty, or what differs.
-std::string compare(Machine& a, Machine& b) {
+std::string compare(HotMachine& a, HotMachine& b) {
     if (a.s.tick != b.s.tick) return "tick";
     if (a.s.rip != b.s.rip) return "EIP";
     if (a.s.gpr != b.s.gpr) return "general registers";
@@ -100,7 +79,7 @@ TEST_CASE("sse: hot handlers and semantic functions agree on random programs", "
             what.mnemonic != Mnemonic::ldmxcsr && what.mnemonic != Mnemonic::stmxcsr)
             rows.push_back(&what);
     REQUIRE(rows.size() > 300);
-    Machine hot(32), single(0);
+    HotMachine hot(32), single(0);
     Random random{0x407};
     unsigned halted_at_end = 0;
     for (unsigned n = 0; n < 4000; ++n) {
@@ -138,10 +117,8 @@ TEST_CASE("sse: hot handlers and semantic functions agree on random programs", "
         for (unsigned i = 0; i < 6; ++i) data.push_back(random_quad(random));
         data.push_back(random.next());
         data.push_back((random.below(3) ? 0x1F80 : random.below(64) << 7) | random.below(4) << 13 | random.below(64));
-        hot.load(state, program.code, data);
-        single.load(state, program.code, data);
-        hot.run_to_halt();
-        single.run_to_halt();
+        hot.run(state, program.code, data);
+        single.run(state, program.code, data);
         halted_at_end += hot.s.rip == test::kCodeBase + program.code.size();
         const std::string difference = compare(hot, single);
         if (!difference.empty()) {

@@ -1,12 +1,12 @@
 #pragma once
 /// Random MMX and SSE instructions from the table, and operands worth trying.
 #include "cpu/decoder/table.h"
-#include "tests/cpu/fpu_random.h"
+#include "tests/random.h"
 #include <vector>
 
 namespace r86::sse_test {
 
-using fpu_test::Random;
+using test::Random;
 
 /// Half plain random lanes, half what floating point finds interesting, in either width.
 inline u64 random_quad(Random& random) {

@@ -71,6 +71,19 @@ constexpr SkipRule kSkipRules[] = {
     {"8086-divide", kI8086,
      "#DE saves the address of the next instruction there, and quotients of -80H and -8000H fault",
      [](const Subject& s) { return s.expects(0) || ((s.opcode == 0xF6 || s.opcode == 0xF7) && s.reg() == 7); }},
+    {"8086-signed-product", kI8086, "REP before IMUL changes the sign of the product there",
+     [](const Subject& s) { return s.repeat && (s.opcode & 0xFE) == 0xF6 && s.reg() == 5; }},
+    {"8086-decimal-adjust", kI8086, "with AF set DAA and DAS compare AL with 9FH there, not with 99H",
+     [](const Subject& s) {
+         const u32 al = s.test->before.regs[Eax] & 0xFF;
+         return (s.opcode == 0x27 || s.opcode == 0x2F) && (s.test->before.regs[Eflags] & kAF) && al > 0x99 &&
+                al <= 0x9F;
+     }},
+    {"8086-ascii-adjust", kI8086, "AAA and AAS carry nothing from AL into AH there",
+     [](const Subject& s) {
+         const u32 al = s.test->before.regs[Eax] & 0xFF;
+         return (s.opcode == 0x37 && al >= 0xFA) || (s.opcode == 0x3F && al < 6);
+     }},
     {"8086-aam-zero", kI8086, "#DE saves the address of the next instruction there",
      [](const Subject& s) { return s.opcode == 0xD4 && s.modrm == 0; }},
 };
@@ -87,6 +100,11 @@ constexpr FlagRule kFlagRules[] = {
          const bool byte = o == 0xC0 || o == 0xD2;
          return (byte || o == 0xC1 || o == 0xD3) && (s.reg() & 4) && (shift_count(s) & 31) >= (byte ? 8u : 16u);
      }},
+    {"repeated-comparison-fault", kI286, kOF | kSF | kZF | kAF | kPF | kCF,
+     "REP CMPS and SCAS that fault: since the 386 the flags go back to those before the first iteration",
+     [](const Subject& s) {
+         return s.repeat && s.expects(13) && ((s.opcode & 0xFE) == 0xA6 || (s.opcode & 0xFE) == 0xAE);
+     }},
 };
 
 constexpr RegisterRule kRegisterRules[] = {
@@ -99,6 +117,16 @@ constexpr RegisterRule kRegisterRules[] = {
 };
 
 } // namespace
+
+const SkipRule kWrapRule = {
+    "8086-wrap-around", kI8086,
+    "a word at offset FFFF has its second half at offset 0 there; since the 286 it is a limit violation", nullptr};
+
+const SkipRule kDivideErrorRule = {
+    "8086-divide-error", kI8086,
+    "#DE saves the address of the next instruction there, that of the division since the 286", nullptr};
+
+bool stores_flags(const Subject& s) { return s.opcode == 0x9C || (s.opcode >= 0xCC && s.opcode <= 0xCE); }
 
 std::span<const RegisterRule> register_rules() { return kRegisterRules; }
 std::span<const SkipRule> skip_rules() { return kSkipRules; }

@@ -35,6 +35,10 @@ struct SkipRule {
     bool (*matches)(const Subject&);
 };
 std::span<const SkipRule> skip_rules();
+/// For 8086 tests of which only a run shows that they violate a limit or divide by too little.
+extern const SkipRule kWrapRule, kDivideErrorRule;
+/// PUSHF, INT3, INT and INTO: FLAGS go to the stack, on an 8086 with ones in bits 12 to 15.
+bool stores_flags(const Subject& subject);
 
 /// Flags that the sets compare although their documentation calls them undefined for these operands.
 struct FlagRule {

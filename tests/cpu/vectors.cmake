@@ -13,5 +13,16 @@ if(TARGET cpu AND ZLIB_FOUND AND nlohmann_json_FOUND)
   add_test(NAME instruction_vectors
     COMMAND ${CMAKE_COMMAND} -DTOOL=$<TARGET_FILE:instruction_vectors> -DFOLDER=${PROJECT_SOURCE_DIR}/../shared/cputests
             -P ${CMAKE_CURRENT_LIST_DIR}/run_vectors.cmake)
+  # The same with every setting of the interpreter that must not matter, over fewer files.
+  set(r86_vector_settings "--blocks 1" "--blocks 3" "--no-chain" "--blocks 0")
+  foreach(settings ${r86_vector_settings})
+    string(REPLACE "--" "" name "${settings}")
+    string(REPLACE " " "_" name "${name}")
+    add_test(NAME instruction_vectors_${name}
+      COMMAND ${CMAKE_COMMAND} -DTOOL=$<TARGET_FILE:instruction_vectors> -DSTEP=24 "-DSETTINGS=${settings}"
+              -DFOLDER=${PROJECT_SOURCE_DIR}/../shared/cputests -P ${CMAKE_CURRENT_LIST_DIR}/run_vectors.cmake)
+    set_tests_properties(instruction_vectors_${name} PROPERTIES
+      SKIP_REGULAR_EXPRESSION "skipped: no recordings" LABELS unit)
+  endforeach()
   set_tests_properties(instruction_vectors PROPERTIES SKIP_REGULAR_EXPRESSION "skipped: no recordings" LABELS unit)
 endif()

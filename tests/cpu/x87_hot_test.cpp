@@ -1,39 +1,20 @@
 /// Random x87 programs through the hot handlers and through the semantic functions one by one: the same state after
 /// each, status word, tags and last-instruction pointers included.
 #include "cpu/fpu/x87.h"
-#include "cpu/interpreter/interpreter.h"
-#include "tests/cpu/cpu_fixture.h"
 #include "tests/cpu/fpu_host.h"
+#include "tests/cpu/hot_machine.h"
 #include <cstdio>
 #include <iterator>
 #include <string>
 #include <vector>
 
 using namespace r86;
-using fpu_test::Random;
+using test::HotMachine;
+using test::Random;
 
 namespace {
 
-constexpr u32 kData = 0x300000;
-
-struct Machine : test::CpuFixture {
-    explicit Machine(unsigned max_block) {
-        protected_mode(0);
-        InterpreterSettings settings = cpu.interpreter().settings();
-        settings.max_block = max_block;
-        cpu.interpreter().set_settings(settings);
-        for (unsigned v = 0; v < 32; ++v) poke8(handler(v), 0xF4); // HLT
-    }
-    void run(const CpuState& state, const std::vector<u8>& code, const std::vector<u64>& data) {
-        s = state;
-        for (unsigned i = 0; i < code.size(); ++i) poke8(test::kCodeBase + i, code[i]);
-        for (unsigned i = 0; i < data.size(); ++i) memory.write(PhysAddr{kData + 8 * i}, 8, data[i]);
-        cpu.state_changed();
-        const Tick end = s.tick + 500;
-        while (s.tick < end && cpu.run(end) == RunStop::Request) {
-        }
-    }
-};
+constexpr u32 kData = test::HotMachine::kData;
 
 /// Mostly what the hot handlers take, the rest anything of the x87: D8 to DF, registers or [EDI + 8n].
 std::vector<u8> random_program(Random& random) {
@@ -97,7 +78,7 @@ u64 random_memory(Random& random) {
 } // namespace
 
 TEST_CASE("x87: hot handlers and semantic functions agree on random programs", "[fpu][x87][interpreter]") {
-    Machine hot(32), single(0);
+    HotMachine hot(32), single(0);
     Random random{0x87};
     unsigned finished = 0;
     for (unsigned n = 0; n < 6000; ++n) {

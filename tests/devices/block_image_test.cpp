@@ -107,6 +107,40 @@ TEST_CASE("image: a second writer is kept out, readers share") {
     CHECK(refusal(path, MediaKind::Disk, {.snapshot = true}).empty());
 }
 
+TEST_CASE("image: QEMU's tools read beside a reader, and neither writes under the other", "[host]") {
+    const auto qemu_io = [](const std::string& arguments) {
+        return std::system(("qemu-io -f raw " + arguments + " >/dev/null 2>&1").c_str()) == 0;
+    };
+    Scratch scratch;
+    const std::string path = scratch.file("disk.img", std::vector<u8>(1 << 20));
+    if (!qemu_io("-c 'write 0 512' " + path)) return; // not installed
+    {
+        auto reader = open_image(path, MediaKind::Disk, {.snapshot = true});
+        CHECK(qemu_io("-r -c 'read 0 512' " + path));
+        CHECK_FALSE(qemu_io("-c 'write 0 512' " + path));
+    }
+    {
+        auto writer = open_image(path, MediaKind::Disk, {});
+        CHECK_FALSE(qemu_io("-r -c 'read 0 512' " + path));
+    }
+    const std::string release = (scratch.path / "release").string();
+    REQUIRE(std::system(("(while [ ! -e " + release + " ]; do sleep 0.1; done; echo quit) | qemu-io -f raw " + path +
+                         " >/dev/null 2>&1 &")
+                            .c_str()) == 0);
+    std::string sentence;
+    for (int i = 0; i < 100 && sentence.empty(); ++i) {
+        REQUIRE(std::system("sleep 0.1") == 0);
+        sentence = refusal(path, MediaKind::Disk, {.snapshot = true}); // QEMU has it open for writing
+    }
+    CHECK_THAT(sentence, Catch::Contains("in use"));
+    scratch.file("release", {});
+    for (int i = 0; i < 100 && !sentence.empty(); ++i) {
+        REQUIRE(std::system("sleep 0.1") == 0);
+        sentence = refusal(path, MediaKind::Disk, {});
+    }
+    CHECK(sentence == "");
+}
+
 TEST_CASE("image: a snapshot leaves the file as it was") {
     Scratch scratch;
     std::vector<u8> content(3 * 65536 + 512);

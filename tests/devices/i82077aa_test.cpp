@@ -203,6 +203,12 @@ TEST_CASE("fdc: what cannot be found") {
     b.command({0x46, 0x00, 0, 0, 1, 2, 18, 0x1B, 0xFF});
     CHECK(b.finish().at(1) == 0x01);
     b.fdc.write8(7, 0);
+    for (const u8 opcode : {0x06, 0x0A, 0x16}) { // MFM = 0: nothing is recorded in single density
+        std::vector<u8> command{opcode, 0x00, 0, 0, 1, 2, 18, 0x1B, 0xFF};
+        if (opcode == 0x0A) command.resize(2);
+        for (const u8 byte : command) b.fdc.write8(5, byte);
+        CHECK(b.finish().at(1) == 0x01);
+    }
     b.fdc.write8(2, 0x0C); // motor off
     b.command({0x46, 0x00, 0, 0, 1, 2, 18, 0x1B, 0xFF});
     CHECK(b.finish().at(1) == 0x01);

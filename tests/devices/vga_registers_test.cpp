@@ -131,6 +131,26 @@ TEST_CASE_METHOD(VgaBoard, "vga: Input Status 1 follows the beam through a 70 Hz
     CHECK(at(449 * 70 + 412, 1) == 0x09);
 }
 
+TEST_CASE_METHOD(VgaBoard, "vga: Input Status 0 tells a vertical interrupt until CR11 clears it") {
+    set_mode(kMode3);
+    const auto frames = [&](unsigned n) { run_to_ns(clock.now_ns() + n * 14'300'000); };
+    const u8 end = read_indexed(0x3D4, 0x11) & 0x0F;
+    frames(2);
+    CHECK(in(0x3C2) == 0x10); // cleared, as the BIOS leaves it
+    crtc(0x11, end | 0x10);
+    CHECK(in(0x3C2) == 0x10);
+    frames(1);
+    CHECK(in(0x3C2) == 0x90);
+    CHECK(in(0x3C2) == 0x90);
+    crtc(0x11, end | 0x30); // disabled: what is pending stays
+    CHECK(in(0x3C2) == 0x90);
+    crtc(0x11, end | 0x20);
+    CHECK(in(0x3C2) == 0x10);
+    crtc(0x11, end | 0x30);
+    frames(2);
+    CHECK(in(0x3C2) == 0x10);
+}
+
 TEST_CASE_METHOD(VgaBoard, "vga: frames come at vertical retrace, at the rate of the mode, only while wanted") {
     unsigned frames = 0;
     vga.on_frame([&] { ++frames; });

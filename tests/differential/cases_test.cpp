@@ -52,7 +52,7 @@ void add_outcome(Sha256& hash, const Outcome& o) {
 }
 
 constexpr u64 kPrograms = 1500;
-constexpr const char* kDigest = "03c5216b4aae0df67567858ebe527cab8c0e35204e4f0733e866048a4dfa0580";
+constexpr const char* kDigest = "ba0301ed8737c8b585a1c0880cb0875d17e11fac67bec001e0d48804f2afb8f4";
 
 } // namespace
 

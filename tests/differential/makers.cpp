@@ -74,14 +74,6 @@ const MakerDifference kDifferences[] = {
          fp = out;
          return true;
      }},
-    {"which item of a frame faults",
-     "IRET: Intel processors touch EFLAGS first, the emulator EIP; the same page is reported",
-     [](Faulted& f) {
-         if (f.insn.mnemonic != Mnemonic::iret || f.host.vector != 14) return false;
-         if (f.host.fault_address - f.ours.fault_address > 12) return false;
-         f.ours.fault_address = f.host.fault_address;
-         return true;
-     }},
     {"page before limit in 80-bit operands",
      "FLD, FBLD, FSTP, FBSTP: Intel processors access the first eight bytes before they check the last two",
      [](Faulted& f) {

@@ -58,6 +58,27 @@ void r86_signal_entry(int, siginfo_t*, void*);
 }
 
 asm(R"(
+    .macro TAKE_DATA_SEGMENTS # the program's are kept, the host's loaded
+    mov %es, %eax
+    mov %rax, A+0x50
+    mov %ds, %eax
+    mov %rax, A+0x68
+    mov %fs, %eax
+    mov %rax, A+0x70
+    mov %gs, %eax
+    mov %rax, A+0x78
+    mov $0x2b, %eax
+    mov %eax, %ss
+    mov %eax, %ds
+    mov %eax, %es
+    .endm
+    .macro HOST_FS_BASE # arch_prctl(ARCH_SET_FS)
+    mov $158, %eax
+    mov $0x1002, %edi
+    mov A+0x88, %rsi
+    syscall
+    .endm
+
     .set A, 0x7A5C1000
     .text
     .globl r86_enter
@@ -106,20 +127,9 @@ r86_exit_begin:
     popq A+0x40
     pushq $2
     popfq
-    mov %es, %eax
-    mov %rax, A+0x50
     mov %ss, %eax
     mov %rax, A+0x60
-    mov %ds, %eax
-    mov %rax, A+0x68
-    mov %fs, %eax
-    mov %rax, A+0x70
-    mov %gs, %eax
-    mov %rax, A+0x78
-    mov $0x2b, %eax
-    mov %eax, %ss
-    mov %eax, %ds
-    mov %eax, %es
+    TAKE_DATA_SEGMENTS
     xor %eax, %eax
     mov %eax, %gs
     movq $0, A+0x98
@@ -128,10 +138,7 @@ r86_exit_begin:
     fninit
     movl $0x1f80, A+0xb8
     ldmxcsr A+0xb8
-    mov $158, %eax
-    mov $0x1002, %edi
-    mov A+0x88, %rsi
-    syscall
+    HOST_FS_BASE
     pop %r15
     pop %r14
     pop %r13
@@ -160,22 +167,8 @@ r86_signal_entry:
     push %rdi
     push %rsi
     push %rdx
-    mov %es, %eax
-    mov %rax, A+0x50
-    mov %ds, %eax
-    mov %rax, A+0x68
-    mov %fs, %eax
-    mov %rax, A+0x70
-    mov %gs, %eax
-    mov %rax, A+0x78
-    mov $0x2b, %eax
-    mov %eax, %ss
-    mov %eax, %ds
-    mov %eax, %es
-    mov $158, %eax
-    mov $0x1002, %edi
-    mov A+0x88, %rsi
-    syscall
+    TAKE_DATA_SEGMENTS
+    HOST_FS_BASE
     pop %rdx
     pop %rsi
     pop %rdi

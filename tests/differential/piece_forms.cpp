@@ -188,9 +188,18 @@ void PieceBuilder::load_segment() {
     }
     if (random_.chance(20)) { // what LAR and its kin say about it
         define_flags();
-        static constexpr u8 kInspect[] = {0x02, 0x03};
-        if (random_.chance(60))
-            add({0x0F, random_.pick(kInspect), static_cast<u8>(0xC0 | RDX << 3 | reg)});
+        // LSL only with a selector of the program's own, in the same piece: Linux keeps the processor's number in a
+        // limit.
+        Bytes lsl;
+        if (c_.code16) lsl.push_back(0x66);
+        lsl.push_back(static_cast<u8>(0xB8 + RAX));
+        append(lsl, selector, 4);
+        lsl.insert(lsl.end(), {0x0F, 0x03, static_cast<u8>(0xC0 | RDX << 3 | RAX)});
+        const u32 which = random_.below(10);
+        if (which < 3)
+            add(lsl);
+        else if (which < 6)
+            add({0x0F, 0x02, static_cast<u8>(0xC0 | RDX << 3 | reg)});
         else
             add({0x0F, 0x00, static_cast<u8>((random_.below(2) ? 0xE0 : 0xE8) | reg)});
     }
@@ -233,7 +242,9 @@ void PieceBuilder::load_mxcsr() {
 }
 
 void PieceBuilder::saved_x87() {
-    // The image is stored, the fields that processors fill differently are cleared, and it may be loaded again.
+    // The image is stored, the fields that processors fill differently are cleared, and it may be loaded again. A POPF
+    // that sets TF must not end the program between the two.
+    if (!c_.program.pieces.empty() && c_.program.pieces.back().bytes.back() == 0x9D) add({0x90});
     const u32 kind = random_.below(3); // FNSTENV, FNSAVE, FXSAVE
     const u32 at = (c_.flat_data ? kData : 0) + 0x400 + random_.below(0x80) * 16;
     const bool wide = kind != 2 && random_.chance(25); // the other operand size

@@ -42,7 +42,7 @@ add() { # FILE_NAME
     cp "$path" "$root/modules/$1.ko"
     echo "$1" >>"$root/modules/order"
 }
-for module in crc32c_generic ata_piix sd_mod sr_mod ext4 isofs vfat nls_cp437 nls_iso8859-1 nls_ascii; do add "$module"; done
+for module in crc32c_generic ata_piix sd_mod sr_mod floppy ext4 isofs vfat nls_cp437 nls_iso8859-1 nls_ascii; do add "$module"; done
 find "$root" -exec touch -h -d @1000000000 {} +
 (cd "$root" && find . -print0 | LC_ALL=C sort -z |
     cpio --quiet --null --create --format=newc --owner=0:0 --reproducible) | gzip -9n >"$out/initrd.gz"
