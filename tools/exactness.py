@@ -24,7 +24,7 @@ UNIT_GROUPS = [
     ("Interrupts, exceptions, double and triple faults", ["protected_interrupt"], "SDM Vol. 3, 6"),
     ("Task switches", ["protected_task"], "SDM Vol. 3, 7"),
     ("Virtual-8086 mode, VME", ["protected_v86"], "SDM Vol. 3, 20"),
-    ("Paging, control and debug registers, system instructions", ["protected_system", "protected_paging"],
+    ("Paging, control and debug registers, system instructions", ["protected_system", "protected_paging", "control_access"],
      "SDM Vol. 3, 2, 4 and 17"),
     ("Page faults in the middle of instructions and transfers, repeated strings",
      ["restart", "restart_system", "repeat"], "a run without the fault; SDM Vol. 3, 6.6"),

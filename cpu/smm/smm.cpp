@@ -39,6 +39,7 @@ enum SaveMap : u32 {
     kSmbase = 0x7EF8,
     kNmiBlocked = 0x7EF0,
     kShadow = 0x7EEC,
+    kDebugPending = 0x7EE8,
     kPdptes = 0x7E00,
 };
 constexpr u32 kRevisionValue = 0x20000;
@@ -107,6 +108,7 @@ void save(Cpu& cpu, SaveArea& area) {
     area.put(kSmbase, s.smbase);
     area.put(kNmiBlocked, s.nmi_blocked);
     area.put(kShadow, s.shadow);
+    area.put(kDebugPending, s.debug_pending);
     for (unsigned i = 0; i < 4; ++i) {
         area.put(kPdptes + 8 * i, s.pdpte[i]);
         area.put(kPdptes + 8 * i + 4, s.pdpte[i] >> 32);
@@ -141,6 +143,7 @@ void restore(Cpu& cpu, const SaveArea& area) {
     s.halted = area.get16(kHaltRestart) & 1;
     s.nmi_blocked = area.get(kNmiBlocked) & 1;
     s.shadow = area.get(kShadow) & 3;
+    s.debug_pending = area.get(kDebugPending) & (kDR6_BS | kDR6_BT | 0xF);
     for (unsigned i = 0; i < 4; ++i) s.pdpte[i] = area.get(kPdptes + 8 * i) | u64{area.get(kPdptes + 8 * i + 4)} << 32;
     cpu.write_dr(6, area.get(kDr6));
     cpu.write_dr(7, area.get(kDr7));
@@ -158,6 +161,7 @@ void Cpu::enter_smm() {
     s.nmi_blocked = true;
     s.halted = false;
     s.shadow = 0;
+    s.debug_pending = 0; // the trap of the instruction before comes after RSM (SDM Vol. 3, table 6-2)
     s.flags.set(0);
     s.eflags = 2;
     s.rip = s.next_rip = 0x8000;

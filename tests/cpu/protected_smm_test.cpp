@@ -150,6 +150,39 @@ TEST_CASE("NMIs wait for RSM, or for an IRET in the handler") {
     }
 }
 
+namespace {
+class SmiPort final : public PortHandler {
+public:
+    explicit SmiPort(Cpu& cpu) : cpu_(cpu) {}
+    u8 read8(u16) override { return 0; }
+    void write8(u16, u8) override { cpu_.raise_smi(); }
+
+private:
+    Cpu& cpu_;
+};
+} // namespace
+
+TEST_CASE("an SMI comes before the trap of the instruction that caused it, which waits for RSM") {
+    CpuFixture f;
+    f.protected_mode(0);
+    SmiPort port(f.cpu);
+    f.io.map(0xB2, 1, port, "SMI");
+    f.poke_code(kCodeBase, {0xE6, 0xB2, 0x90, 0x90}); // out 0B2h, al
+    f.poke_code(0x38000, {0x90, 0x0F, 0xAA});
+    f.s.eflags |= kTF;
+    f.step(1); // and back to the board, which may have to look at the pin
+    f.step(1);
+    CHECK(f.s.smm);
+    CHECK(f.eip() == 0x8000);
+    f.step(2);
+    CHECK(!f.s.smm);
+    CHECK(f.eip() == kCodeBase + 2);
+    f.step(1);
+    CHECK(f.eip() == CpuFixture::handler(1));
+    CHECK(f.stack32(0) == kCodeBase + 2);
+    CHECK((f.s.dr[6] & 0x4000));
+}
+
 TEST_CASE("RSM from a save map of random bytes: shut down, or a state that the processor can be in") {
     std::mt19937 random(1);
     unsigned returned = 0;
