@@ -52,7 +52,9 @@ public:
     }
     /// Called after slices: the new ratio, or 0 to leave it. Some room is kept for what else the host has to do.
     u32 advise(u32 present) {
-        if (host_ns_ < kMeasureNs) return 0;
+        // Also after that much of the guest's time: at a low ratio a fast host has little work, and is to notice soon.
+        const bool enough = host_ns_ >= kMeasureNs || instructions_ * 1000 / present >= kMeasureNs;
+        if (!enough || host_ns_ < kLeastWorkNs) return 0;
         const double reached = static_cast<double>(instructions_) * 1000.0 / static_cast<double>(host_ns_);
         instructions_ = host_ns_ = 0;
         double wanted = reached * 0.8;
@@ -63,6 +65,7 @@ public:
 
 private:
     static constexpr u64 kMeasureNs = 200'000'000; ///< of work, however long that takes
+    static constexpr u64 kLeastWorkNs = 2'000'000; ///< less says nothing
     u64 instructions_ = 0;
     u64 host_ns_ = 0;
 };
