@@ -19,8 +19,8 @@ class Context:
         self.source = pathlib.Path(__file__).resolve().parents[2]
         self.scratch = pathlib.Path(scratch)
 
-    def run(self, arguments, script="", expect=0, timeout=900):
-        """Runs the program headless; returns its standard output."""
+    def run(self, arguments, script="", expect=0, timeout=2900):
+        """Runs the program headless; returns its standard output. ctest has the limits that count."""
         script_file = self.scratch / "session.script"
         script_file.write_text(script)
         command = [self.program, "--headless", *map(str, arguments)]
