@@ -11,6 +11,7 @@
 #include "frontend/window/window.h"
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <thread>
 #include <unistd.h>
 
@@ -88,6 +89,10 @@ void check_streams(const Options& options, const Connectors& connectors, Display
     }
     if (display == DisplayKind::Terminal && (readers || connectors.use_stdout()))
         throw UserError("--display terminal needs the terminal for itself, without stdio ports and --script -");
+    const auto folder = std::filesystem::path(options.screenshot).parent_path();
+    if (!folder.empty() && !std::filesystem::is_directory(folder))
+        throw UserError("'" + options.screenshot + "' cannot be written: there is no directory '" + folder.string() +
+                        "'");
     if (readers > 1) throw UserError("--serial stdio can be given for one port only");
 }
 

@@ -89,7 +89,7 @@ public:
     // ---- any thread: EmulationPort --------------------------------------------------------------------------------
     void send(HostInput input) override;
     void type(std::string text) override;
-    void press(std::vector<KeyCode> chord);
+    void press(std::vector<KeyCode> chord) override;
     void change_medium(std::string drive, std::string path) override;
     void set_paused(bool paused) override;
     void set_speed(unsigned percent) override;

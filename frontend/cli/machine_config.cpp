@@ -69,7 +69,11 @@ private:
         how.format = image.format;
         how.parents = image.backing;
         how.snapshot = options_.snapshot;
-        return open_image(image.path, kind, how);
+        auto opened = open_image(image.path, kind, how);
+        // A write that fails hours later is no way to find out.
+        if (kind != MediaKind::Cd && !options_.snapshot && !may_be_written(image.path))
+            throw UserError("image '" + image.path + "' may not be written; --snapshot keeps changes in memory");
+        return opened;
     }
     void add_floppy(const std::string& path) {
         put_floppy(path, [&] { return open({path, "", {}}, MediaKind::Floppy); });

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <unistd.h>
 
 namespace r86 {
 
@@ -30,6 +31,10 @@ std::vector<u8> read_host_file(const std::string& path, const std::string& what,
     if (std::ferror(file.get())) throw UserError(subject + "cannot be read: " + std::strerror(errno));
     if (content.empty()) throw UserError(subject + "is empty");
     return content;
+}
+
+bool may_be_written(const std::string& path) {
+    return ::access(path.c_str(), W_OK) == 0 || (errno != EACCES && errno != EROFS && errno != EPERM);
 }
 
 void write_host_file(const std::string& path, std::span<const u8> content) {

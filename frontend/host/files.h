@@ -9,6 +9,8 @@ namespace r86 {
 
 /// `what` names the file's role. Throws UserError with one sentence: missing, a directory, empty, too large.
 std::vector<u8> read_host_file(const std::string& path, const std::string& what, u64 most = u64{1} << 31);
+/// False for a file that is there and may not be changed.
+bool may_be_written(const std::string& path);
 /// Throws UserError.
 void write_host_file(const std::string& path, std::span<const u8> content);
 

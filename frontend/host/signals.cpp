@@ -17,6 +17,7 @@ void catch_signals() {
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
     std::signal(SIGPIPE, SIG_IGN); // a reader that goes away is an error of write()
+    std::signal(SIGXFSZ, SIG_IGN); // and so is a file that may not grow
 }
 
 int signal_received() { return received; }

@@ -1,5 +1,14 @@
 """Firmware, DOS, boot loaders and the default guest."""
+import os
+import resource
+import subprocess
+import sys
+
 from harness import sha256
+
+
+def _default_iso(test):
+    return test.need(test.build / "guests/default.iso", "run tools/guest/make_default_guest.sh build")
 
 
 def seabios(test):
@@ -65,8 +74,7 @@ def grub_floppy(test):
 
 
 def default_guest(test):
-    iso = test.need(test.build / "guests/default.iso", "run tools/guest/make_default_guest.sh build")
-    out = test.run(["--memory", "128M", "--boot", "d", "--cdrom", iso], '''
+    out = test.run(["--memory", "128M", "--boot", "d", "--cdrom", _default_iso(test)], '''
 wait-screen "rewind86:/# " 180
 type "uname -m; expr 6 \\\\* 7\\n"
 wait-screen /^42$/ 30
@@ -75,3 +83,44 @@ type "poweroff\\n"
 run-seconds 60
 ''')
     assert "i686" in out or "i586" in out or "i486" in out
+
+
+def digest_under_load(test):
+    """Linux at a tick: alone, beside busy processes, and in a window whose time runs by the wall clock."""
+    tick = 900_000_000
+    command = [test.program, "--cdrom", _default_iso(test), "--boot", "d", "--mips", "100", "--rtc", "2000-01-01T00:00:00",
+               "--digest-at", str(tick // 3), "--digest-at", str(tick), "--until-instructions", str(tick)]
+
+    def digests(*arguments, **environment):
+        done = subprocess.run([*command, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True,
+                              env=os.environ | environment)
+        lines = done.stdout.splitlines()
+        assert len(lines) == 2, done.stdout + done.stderr
+        return lines
+
+    alone = digests("--headless")
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        assert digests("--headless", "--speed", "realtime") == alone, "the host's load changed the machine"
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert digests("--display", "sdl", "--speed", "300", SDL_VIDEODRIVER="dummy") == alone, "the window changed the machine"
+
+
+def default_guest_idle(test):
+    """The share of a host's processor that Linux at its prompt costs at normal speed."""
+    state = test.scratch / "prompt.state"
+    common = ["--memory", "128M", "--boot", "d", "--cdrom", _default_iso(test)]
+    test.run(common, f'wait-screen "rewind86:/# " 180\nrun-seconds 5\nsavestate "{state}"\n')
+
+    def seconds_of_processor(virtual):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        test.run([*common, "--speed", "realtime"], f'loadstate "{state}"\nrun-seconds {virtual}\n')
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    share = (seconds_of_processor(21) - seconds_of_processor(1)) / 20
+    print(f"an idle guest costs {100 * share:.2f} % of a processor")
+    assert share < 0.03, f"{100 * share:.2f} %"

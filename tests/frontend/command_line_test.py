@@ -7,7 +7,9 @@ Guests are boot sectors made from guests/boot.asm. Exit status 77: nasm is not t
 """
 import os
 import pathlib
+import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -20,7 +22,7 @@ import unittest
 import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
-ACTIONS = ["halt", "triple_fault", "power_off", "reset", "debug_exit", "echo", "spin", "idle", "junk"]
+ACTIONS = ["halt", "triple_fault", "power_off", "reset", "debug_exit", "echo", "spin", "idle", "junk", "write", "write_far"]
 PROGRAM = ""
 
 
@@ -39,9 +41,9 @@ class Case(unittest.TestCase):
     def guest(self, name):
         return str(self.folder / f"{name}.img")
 
-    def run_program(self, *arguments, stdin="", headless=True, timeout=120):
+    def run_program(self, *arguments, stdin="", headless=True, timeout=120, **how):
         command = [PROGRAM] + (["--headless"] if headless else []) + [str(a) for a in arguments]
-        return subprocess.run(command, input=stdin.encode(), capture_output=True, timeout=timeout)
+        return subprocess.run(command, input=stdin.encode(), capture_output=True, timeout=timeout, **how)
 
     def run_script(self, script, *arguments, status=0):
         path = self.folder / "case.script"
@@ -56,9 +58,9 @@ class Case(unittest.TestCase):
         self.assertEqual(done.returncode, status, lines)
         self.assertRegex(lines[-1], "^exit: .*" + reason)
 
-    def refused(self, *arguments, sentence, headless=True):
+    def refused(self, *arguments, sentence, headless=True, **how):
         """A mistake: status 1, one clear sentence, nothing on standard output."""
-        done = self.run_program(*arguments, headless=headless)
+        done = self.run_program(*arguments, headless=headless, **how)
         lines = done.stderr.decode(errors="replace").splitlines()
         self.assertEqual(done.returncode, 1, (arguments, lines))
         self.assertEqual(done.stdout, b"")
@@ -141,6 +143,33 @@ class ExitStatus(Case):
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(timeout=20), 0)
         process.communicate()
+
+    def test_a_write_is_in_the_image_after_a_signal(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            image = self.folder / "written.img"
+            shutil.copy(self.guest("write"), image)
+            process = subprocess.Popen([PROGRAM, "--headless", "--serial", "stdio", image], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            while process.stdout.read(1) != b"W":
+                pass
+            process.send_signal(number)
+            process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 0)
+            content = image.read_bytes()
+            self.assertEqual(content[512:1024], content[:512])
+
+    def test_closed_window(self):
+        image = self.folder / "closed.img"
+        shutil.copy(self.guest("write"), image)
+        process = subprocess.Popen([PROGRAM, "--serial", "stdio", image], env=os.environ | {"SDL_VIDEODRIVER": "dummy"},
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while process.stdout.read(1) != b"W":
+            pass
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0)
+        content = image.read_bytes()
+        self.assertEqual(content[512:1024], content[:512])
 
     def test_jump_into_nothing(self):
         self.ends(self.run_program(self.guest("junk"), "--until-instructions", 300_000_000), 0, "stopped")
@@ -399,10 +428,54 @@ class Mistakes(Case):
         image = self.make("random.img", os.urandom(1474560))
         self.ends(self.run_program("--snapshot", image, "--until-instructions", 300_000_000), 0, "stopped")
 
+    @staticmethod
+    def as_ordinary_user():
+        """Permissions mean nothing to root."""
+        if os.getuid() == 0:
+            return {"user": 65534, "group": 65534, "extra_groups": []}
+        return {}
+
+    def for_everyone(self, image, mode):
+        self.folder.chmod(0o755)
+        image.chmod(mode)
+        return image
+
     def test_read_only_image(self):
-        image = self.make("readonly.img", pathlib.Path(self.guest("spin")).read_bytes())
-        image.chmod(0o444)
-        self.ends(self.run_program(image, "--until-instructions", 1000), 0, "stopped")
+        how = self.as_ordinary_user()
+        image = self.for_everyone(self.make("readonly.img", pathlib.Path(self.guest("spin")).read_bytes()), 0o444)
+        self.refused(image, sentence="may not be written.*--snapshot", **how)
+        self.refused("--disk", image, sentence="may not be written.*--snapshot", **how)
+        self.ends(self.run_program("--snapshot", image, "--until-instructions", 1000, **how), 0, "stopped")
+        disc = self.for_everyone(self.make("readonly.iso", bytes(1 << 20)), 0o444)
+        self.ends(self.run_program("--cdrom", disc, "--until-instructions", 1000, **how), 0, "stopped")
+
+    def test_unreadable_files(self):
+        how = self.as_ordinary_user()
+        image = self.for_everyone(self.make("unreadable.img", pathlib.Path(self.guest("spin")).read_bytes()), 0o000)
+        for arguments in ([image], ["--snapshot", image], ["--cdrom", image], ["--kernel", image], ["--bios", image],
+                          ["--vgabios", image], ["--script", image]):
+            self.refused(*arguments, sentence="unreadable.img' (may not be opened|cannot be read)", **how)
+
+    def test_full_disk(self):
+        """A limit on the size of files is a host's disk that is full: the guest and the user are told, and it goes on."""
+        image = self.make("full.img", pathlib.Path(self.guest("write_far")).read_bytes())
+        os.truncate(image, 200 << 20)
+        script = self.make("full.script", b'wait-serial "F" 60\nrun-seconds 1\n')
+        limit = 64 << 20  # the machine's memory is a file, too
+        done = self.run_program("--script", script, "--memory", "16M", "--disk", image,
+                                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        self.assertRegex(done.stderr, rb"(?m)^rewind86: .*full.img' cannot be written")
+        self.ends(done, 0, "script ended")
+
+    def test_garbage_as_boot_sector(self):
+        """Random bytes that are run, on every kind of medium: the guest may do as it likes, the program ends as asked."""
+        noise = random.Random(86)
+        for number, kind in enumerate(("--floppy", "--disk") * 2):
+            content = bytearray(noise.randbytes(1474560))
+            content[510:512] = b"\x55\xaa"
+            image = self.make(f"noise{number}.img", content)
+            done = self.run_program("--snapshot", "--boot-menu", "off", kind, image, "--until-instructions", 100_000_000)
+            self.ends(done, 0, "stopped|powered off")
 
     def test_image_of_a_running_machine(self):
         process = subprocess.Popen([PROGRAM, "--headless", "--script", "-", self.guest("echo")],
@@ -422,6 +495,14 @@ class Mistakes(Case):
         for size in ("0", "1", "1B", "1T", "1TiB", "64", "4G", "-1", "lots", "128X", ""):
             self.refused(f"--memory={size}", sentence="(memory|size|--memory)")
 
+    def test_ports_in_use(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            self.refused("--serial", f"tcp:{port}", self.guest("spin"), sentence=f"{port}.*in use")
+            self.ends(self.run_program("--gdb", port, self.guest("spin")), 1, f"{port}.*in use")
+
     def test_values(self):
         self.refused("--cpu", "z80", sentence="z80")
         self.refused("--cpu", "pentium,+nonsense", sentence="nonsense")
@@ -438,6 +519,7 @@ class Mistakes(Case):
         self.refused("--post-port", "0x1F0", self.guest("spin"), sentence="port")
         self.refused("--script", self.folder / "no.script", sentence="no.script")
         self.refused("--script-output", "/nonexistent/x", sentence="/nonexistent/x")
+        self.refused("--screenshot", "/nonexistent/x.png", self.guest("halt"), sentence="/nonexistent")
         self.refused("--list", "friends", sentence="friends")
         self.refused("--nonsense", sentence="nonsense")
         self.refused("--digest-at", "soon", sentence="digest-at")

@@ -11,6 +11,8 @@ org 0x7C00
 %define SPIN 6
 %define IDLE 7                  ; halts with interrupts, for ever
 %define JUNK 8                  ; jumps into memory that nobody has
+%define WRITE 9                 ; writes this sector to the second sector of its drive, again and again
+%define WRITE_FAR 10            ; the same at cylinder 200, 98 MiB from the start of a hard disk
 
 start:
     xor ax, ax
@@ -18,6 +20,7 @@ start:
     mov es, ax
     mov ss, ax
     mov sp, 0x7C00
+    mov [drive], dl
     mov ax, 3
     int 0x10
     xor dx, dx                  ; COM1
@@ -109,6 +112,23 @@ no_idt: dw 0, 0, 0
     mov al, 0x42
     out 0x80, al
     jmp 0xD000:0x1234
+%elif ACTION == WRITE || ACTION == WRITE_FAR
+    mov ax, 0x0301              ; one sector
+    mov bx, 0x7C00
+%if ACTION == WRITE
+    mov cx, 0x0002              ; cylinder 0, sector 2
+%else
+    mov cx, 0xC802              ; cylinder 200
+%endif
+    mov dh, 0
+    mov dl, [drive]
+    int 0x13
+    mov al, 'W'                 ; written
+    jnc .told
+    mov al, 'F'                 ; failed
+.told:
+    call send
+    jmp action
 %endif
 
 send:                           ; AL to COM1
@@ -123,6 +143,7 @@ send:                           ; AL to COM1
     out dx, al
     ret
 
+drive: db 0
 screen_text: db "hello screen ", 0x9C, 13, 10, 0       ; 9Ch is a pound sign in code page 437
 serial_text: db 27, "[1mhello", 27, "[0m serial", 13, 10, 0
 times 510 - ($ - $$) db 0
