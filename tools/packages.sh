@@ -3,7 +3,7 @@
 run_packages=(cmake ninja-build g++ pkg-config libsdl2-dev libcli11-dev zlib1g-dev libzstd-dev nlohmann-json3-dev libcapstone-dev
     seabios nasm acpica-tools xorriso cpio)
 test_packages=(catch2 libmpfr-dev clang clang-format-14 ccache grub-rescue-pc mtools dosfstools qemu-user
-    g++-aarch64-linux-gnu libc6-dev-arm64-cross g++-mingw-w64-x86-64-posix xvfb xauth xdotool imagemagick gdb
+    g++-aarch64-linux-gnu libc6-dev-arm64-cross g++-mingw-w64-x86-64-posix xvfb xauth xdotool xclip imagemagick gdb
     qemu-utils libclang-rt-14-dev syslinux)
 long_packages=(mmdebstrap arch-test fakeroot e2fsprogs openssl)
 

@@ -16,7 +16,7 @@ import time
 
 SKIP = 77
 # Key codes of the X server (evdev numbering), so that no keyboard layout stands in between.
-RIGHT_CTRL, F, S, Q = 105, 41, 39, 24
+RIGHT_CTRL, F, S, Q, V, M, DELETE = 105, 41, 39, 24, 55, 58, 119
 
 
 def wait_for(condition, seconds, what):
@@ -41,41 +41,112 @@ def size_of(window):
     return int(shell["WIDTH"]), int(shell["HEIGHT"])
 
 
+def shown():
+    """What the X server shows, as raw bytes."""
+    return subprocess.run(["import", "-window", "root", "-depth", "8", "rgb:-"], capture_output=True, check=True).stdout
+
+
+def changed(before, after):
+    """How many bytes of two such pictures differ."""
+    return sum(a != b for a, b in zip(before, after)) if before != after else 0
+
+
+def dos_writes(image, command, answer, enter=lambda command: x("type", "--delay", "60", command)):
+    """Enters a command until DOS has written its answer into the image: keys are lost while nobody reads them."""
+    for _ in range(20):
+        enter(command)
+        x("key", "Return")
+        for _ in range(12):
+            time.sleep(0.5)
+            if answer in image.read_bytes():
+                return
+    raise AssertionError(f"DOS did not write '{answer.decode()}' into {image.name}")
+
+
+def clipboard(text):
+    subprocess.run(["xclip", "-selection", "clipboard"], input=text.encode(), stdout=subprocess.DEVNULL, check=True)
+
+
+def typing_and_pasting(floppy):
+    dos_writes(floppy, "echo typed in a window > w.txt", b"typed in a window")
+    clipboard('echo "Pasted: $5, {braces} ~more! (#1 @home)" > p.txt')
+    dos_writes(floppy, "", b"Pasted: $5, {braces} ~more! (#1 @home)", enter=lambda _: (host(V), time.sleep(5)))
+
+
+def media_by_list(floppy, other):
+    """Host key, M: the drives; 1: drive A, its folder; twice down, past 'take out' and '..', to the first image."""
+    before = shown()
+    host(M)
+    time.sleep(1)
+    assert changed(before, shown()) > 20000, "no list on the screen"
+    x("key", "1")
+    time.sleep(1)
+    x("key", "Down", "key", "Down", "key", "Return")
+    time.sleep(1)
+    dos_writes(other, "echo swapped > s.txt", b"swapped")
+    assert b"swapped" not in floppy.read_bytes(), "DOS wrote to the floppy that was taken out"
+
+
+def three_keys(other):
+    """What DOS keeps in memory is gone afterwards."""
+    dos_writes(other, "set mark=stays\recho %mark%thing > a.txt", b"staysthing", enter=two_lines)
+    host(DELETE)
+    time.sleep(3)
+    dos_writes(other, "echo new%mark%start > b.txt", b"newstart")
+
+
+def two_lines(text):
+    for number, line in enumerate(text.split("\r")):
+        if number:
+            x("key", "Return")
+        x("type", "--delay", "60", line)
+
+
+def full_screen_and_screenshot(window, scratch):
+    small = size_of(window)
+    host(F)
+    wait_for(lambda: size_of(window) != small, 20, "full screen")
+    host(F)
+    wait_for(lambda: size_of(window) == small, 20, "the way back from full screen")
+
+    host(S)
+    wait_for(lambda: list(scratch.glob("rewind86-*.png")), 20, "a screenshot")
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+    from png_reader import read_png
+    time.sleep(1)
+    width, height, pixels = read_png(next(scratch.glob("rewind86-*.png")))
+    assert (width, height) == (720, 400), (width, height)
+    assert len(set(pixels)) > 1, "an empty picture"
+
+
+def mouse_grab(window):
+    """A click gives the mouse to the guest and says how to get it back; the host key alone takes it."""
+    before = shown()
+    x("mousemove", "--window", window, 200, 200, "click", 1)
+    time.sleep(1)
+    assert changed(before, shown()) > 2000, "no hint"
+    x("key", RIGHT_CTRL)
+    time.sleep(1)
+    x("mousemove", 5, 5)
+    assert "x:5 y:5" in x("getmouselocation"), "the mouse is still the guest's"
+
+
 def main_with_display(program, scratch):
-    floppy = scratch / "dos.img"
+    floppy, other = scratch / "dos.img", scratch / "another.img"
     with open(scratch / "stderr", "w") as log:
         guest = subprocess.Popen([program, floppy], stderr=log, stdin=subprocess.DEVNULL, cwd=scratch)
     try:
         wait_for(lambda: x("search", "--name", "rewind86"), 30, "the window")
         window = x("search", "--name", "rewind86").splitlines()[0]
         wait_for(lambda: x("getwindowname", window) == "dos.img - rewind86", 30, "a title that says what runs")
-        small = size_of(window)
-
-        # The guest takes keys from the X server: DOS writes what was typed to its floppy, which is looked at in the end.
-        # Until DOS is up, keys are lost, so they are typed a few times.
-        for _ in range(5):
-            time.sleep(6)
-            x("type", "--delay", "60", "echo typed in a window > w.txt")
-            x("key", "Return")
-        time.sleep(8)
-
-        host(F)
-        wait_for(lambda: size_of(window) != small, 20, "full screen")
-        host(F)
-        wait_for(lambda: size_of(window) == small, 20, "the way back from full screen")
-
-        host(S)
-        wait_for(lambda: list(scratch.glob("rewind86-*.png")), 20, "a screenshot")
-        sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-        from png_reader import read_png
-        time.sleep(1)
-        width, height, pixels = read_png(next(scratch.glob("rewind86-*.png")))
-        assert (width, height) == (720, 400), (width, height)
-        assert len(set(pixels)) > 1, "an empty picture"
-
+        typing_and_pasting(floppy)
+        full_screen_and_screenshot(window, scratch)
+        mouse_grab(window)
+        media_by_list(floppy, other)
+        wait_for(lambda: x("getwindowname", window) == "another.img - rewind86", 30, "a title that says what runs now")
+        three_keys(other)
         host(Q)
         assert guest.wait(60) == 0, guest.returncode
-        assert b"typed in a window" in floppy.read_bytes(), "DOS wrote nothing: typing or the flush at the end failed"
         assert "exit: " in (scratch / "stderr").read_text()
     finally:
         if guest.poll() is None:
@@ -89,13 +160,13 @@ def main():
         main_with_display(program, pathlib.Path(build))
         return 0
     image = pathlib.Path(__file__).resolve().parents[3] / "shared/guests/freedos-1440k.img"
-    missing = [tool for tool in ("xvfb-run", "xdotool") if not shutil.which(tool)]
+    missing = [tool for tool in ("xvfb-run", "xdotool", "xclip", "import") if not shutil.which(tool)]
     if missing or not image.exists():
         print(f"skipped: {missing or image} is not there")
         return SKIP
     with tempfile.TemporaryDirectory(dir=build) as scratch:
-        shutil.copyfile(image, pathlib.Path(scratch) / "dos.img")
-        os.chmod(pathlib.Path(scratch) / "dos.img", 0o644)
+        for name in ("dos.img", "another.img"):
+            shutil.copyfile(image, pathlib.Path(scratch) / name)
         command = ["xvfb-run", "-a", "-s", "-screen 0 1280x1024x24", sys.executable, __file__, program, scratch]
         return subprocess.run(command, env=os.environ | {"REWIND86_WINDOW_TEST": "inside"}).returncode
 
