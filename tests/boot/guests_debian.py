@@ -76,11 +76,12 @@ def debian_desktop(test):
     """X11 with a window manager on the frame buffer at 1024x768; the pointer follows the mouse, keys reach a terminal."""
     _, name = test.debian_overlay()
     first, second = test.scratch / "first.png", test.scratch / "second.png"
+    # Bash echoes what is typed: the text that is waited for must not stand in the command.
     test.run(["--memory", "512M", "--disk", name], '''
 wait-screen "boot:" 60
 type "serial\\n"
 ''' + LOGIN + f'''
-type-serial "systemctl start desktop; while ! pidof icewm; do sleep 1; done; sleep 20; echo desktop is up\\n"
+type-serial "systemctl start desktop; while ! pidof icewm; do sleep 1; done; sleep 20; echo desktop i''s up\\n"
 wait-serial "desktop is up" 600
 wait-screen-size 1024x768 10
 screenshot {first}
