@@ -18,11 +18,12 @@ import guests_installer
 import guests_power
 import guests_small
 import guests_tools
+import guests_video
 from harness import SKIP, Context, Skip
 
 TESTS = {
     name: function
-    for module in (guests_small, guests_dos, guests_installer, guests_folders, guests_tools, guests_debian, guests_power)
+    for module in (guests_small, guests_dos, guests_installer, guests_folders, guests_tools, guests_debian, guests_power, guests_video)
     for name, function in inspect.getmembers(module, inspect.isfunction)
     if function.__module__ == module.__name__ and not name.startswith("_") and list(inspect.signature(function).parameters) == ["test"]
 }
