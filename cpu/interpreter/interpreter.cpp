@@ -304,6 +304,7 @@ bool Interpreter::fetch(Insn& insn) {
 void Interpreter::execute(const Insn& insn) {
     CpuState& s = cpu_.s;
     const bool trap_flag = s.eflags & kTF;
+    const bool overflow = trap_flag && s.flags.of();
     s.next_rip = (s.rip + insn.length) & 0xFFFFFFFF;
     // RF covers the start of one instruction (SDM Vol. 3, 17.3.1.1); IRET and task switches load it anew.
     s.eflags &= ~kRF;
@@ -318,7 +319,7 @@ void Interpreter::execute(const Insn& insn) {
     s.rip = s.next_rip;
     // A delivered software interrupt has cleared TF, and with it this trap (SDM Vol. 3, 17.3.1.4).
     const bool interrupt = insn.mnemonic == Mnemonic::int_ || insn.mnemonic == Mnemonic::int3 ||
-                           insn.mnemonic == Mnemonic::into || insn.mnemonic == Mnemonic::icebp;
+                           (insn.mnemonic == Mnemonic::into && overflow) || insn.mnemonic == Mnemonic::icebp;
     // MOV SS and POP SS do not trap either: the instruction behind them does (SDM Vol. 3, 6.8.3).
     if (trap_flag && !interrupt && !(s.shadow & kShadowMovSs)) s.debug_pending |= kDR6_BS;
 }

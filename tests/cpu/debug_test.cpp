@@ -248,6 +248,18 @@ TEST_CASE("TF: which instructions trap, and where") {
         CHECK(ticks_to(f, 1) == 5);
         CHECK(f.stack32(0) == kCodeBase + 2);
     }
+    SECTION("INTO: a trap where it does not interrupt, none where it does") {
+        f.poke_code(kCodeBase, {0xCE, 0x90});
+        f.s.flags.set(0);
+        CHECK(ticks_to(f, 1) == 2);
+        CHECK(f.stack32(0) == kCodeBase + 1);
+        f.protected_mode(0);
+        f.s.eflags |= kTF;
+        f.s.flags.set(kOF);
+        f.poke_code(CpuFixture::handler(4), {0x90, 0x90});
+        f.step(2);
+        CHECK(f.eip() == CpuFixture::handler(4) + 1);
+    }
     SECTION("a fault: no trap, TF in the image") {
         f.poke_code(kCodeBase, {0x0F, 0x0B});
         CHECK(ticks_to(f, 6) == 1);
