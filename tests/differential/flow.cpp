@@ -74,8 +74,11 @@ FlagFlow follow_flags(const Program& program, const Layout& layout) {
 Mask mask_at(const FlagFlow& flow, const Program& program, const Layout& layout, const Outcome& outcome) {
     if (outcome.ending == Ending::Exit) return {flow.undefined_before.back()};
     const usize piece = piece_at(program, layout, outcome.registers.eip);
-    // Beyond the program (a wild jump) nothing is known about them.
-    if (piece >= program.pieces.size()) return {kOF | kSF | kZF | kAF | kPF | kCF};
+    // Beyond the program, or in the middle of a piece (a wild jump), nothing is known about them. Some pieces are of
+    // several instructions: those that fault there lose the comparison of flags.
+    const bool at_start =
+        piece < program.pieces.size() && piece_at(program, layout, outcome.registers.eip - 1) != piece;
+    if (!at_start) return {kOF | kSF | kZF | kAF | kPF | kCF};
     return {flow.undefined_before[piece]};
 }
 
