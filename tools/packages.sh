@@ -4,8 +4,8 @@ run_packages=(cmake ninja-build g++ pkg-config libsdl2-dev libcli11-dev zlib1g-d
     seabios nasm acpica-tools xorriso cpio)
 test_packages=(catch2 libmpfr-dev clang clang-format-14 ccache grub-rescue-pc mtools dosfstools qemu-user
     g++-aarch64-linux-gnu libc6-dev-arm64-cross g++-mingw-w64-x86-64-posix xvfb xauth xdotool xclip imagemagick gdb
-    qemu-utils libclang-rt-14-dev syslinux)
-long_packages=(mmdebstrap arch-test fakeroot e2fsprogs openssl)
+    qemu-utils e2fsprogs libclang-rt-14-dev syslinux)
+long_packages=(mmdebstrap arch-test fakeroot openssl)
 
 # missing_packages NAME...: prints those that are not installed.
 missing_packages() {
