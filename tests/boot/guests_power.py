@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 
-from guests_debian import LOGIN, check_disk
+from guests_debian import LOGIN, START, check_disk
 from harness import Skip
 
 MEBIBYTES = 128
@@ -126,7 +126,7 @@ def power_cut_debian(test):
     """The same once with an installed system: what it synced is there, its journal brings the rest in order."""
     disk, name = test.debian_overlay()
     session, log = test.scratch / "session.script", test.scratch / "serial.log"
-    session.write_text('wait-screen "boot:" 60\ntype "serial\\n"\n' + LOGIN + '''
+    session.write_text(f'wait-screen "boot:" 60\ntype "{START}\\n"\n' + LOGIN + '''
 type-serial "write-test 16\\n"
 wait-serial "files are on the disk" 600
 type-serial "mkdir /root/more; cd /root/more; while :; do dd if=/dev/urandom of=x bs=64k count=9 conv=fsync; mv x $RANDOM; done\\n"
@@ -138,7 +138,7 @@ run-seconds 600
     time.sleep(random.Random(4).uniform(10, 20))
     running.kill()
     _check_image(test, disk, (0, 3))
-    test.run([*machine, "--serial", f"file:{log}"], 'wait-screen "boot:" 60\ntype "serial\\n"\n' + LOGIN + '''
+    test.run([*machine, "--serial", f"file:{log}"], f'wait-screen "boot:" 60\ntype "{START}\\n"\n' + LOGIN + '''
 type-serial "check-test\\n"
 wait-serial "files are whole" 300
 type-serial "poweroff\\n"
