@@ -45,7 +45,9 @@ def _gone(number):
     return {number - 150} | ({number - 6} if number % 8 == 0 else set())
 
 
-def _check_image(test, image, allowed):
+def _check_image(image, allowed):
+    if image.suffix == ".vhd":
+        return 0  # QEMU has no check of it; converting it reads every table
     status = subprocess.run(["qemu-img", "check", "-q", image], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
     assert status in allowed, f"qemu-img check says {status}"
     return status
@@ -64,18 +66,18 @@ def _files_of(test, image):
     return {int(path.name[1:]): hashlib.md5(path.read_bytes()).hexdigest() for path in folder.glob("f[0-9]*")}
 
 
-def _power_cuts(test, rounds):
+def _power_cuts(test, rounds, suffix="qcow2", options=("-O", "qcow2", "-o", "cluster_size=16k")):
     for tool in ("qemu-img", "mke2fs", "e2fsck", "debugfs"):
         if not shutil.which(tool):
             raise Skip(f"{tool} is not installed")
     if subprocess.run([test.source / "tools/guest/make_writer_guest.sh", test.build]).returncode:
         raise Skip("the guest cannot be made (see above)")
     guest = test.build / "guests/writer"
-    empty, image, log = test.scratch / "empty.raw", test.scratch / "disk.qcow2", test.scratch / "serial.log"
+    empty, image, log = test.scratch / "empty.raw", test.scratch / f"disk.{suffix}", test.scratch / "serial.log"
     with open(empty, "wb") as file:
         file.truncate(MEBIBYTES << 20)
     test.tool("mke2fs", "-q", "-t", "ext4", empty)
-    test.tool("qemu-img", "convert", "-O", "qcow2", "-o", "cluster_size=16k", empty, image)
+    test.tool("qemu-img", "convert", *options, empty, image)
 
     chance = random.Random(3)  # the same delays each time; where they hit is the host's choice
     kept, number, leaks, journals = {}, 1, 0, 0
@@ -99,7 +101,7 @@ def _power_cuts(test, rounds):
             for gone in _gone(number):
                 kept.pop(gone, None)
             number += 1
-        leaks += _check_image(test, image, (0, 3)) == 3
+        leaks += _check_image(image, (0, 3)) == 3
         found = _files_of(test, image)
         for which, digest in kept.items():
             # The next file may be under way: it takes others away before it is told.
@@ -110,7 +112,7 @@ def _power_cuts(test, rounds):
     assert journals, "nothing was written: the test did not test"
     # A normal start and end frees what leaked.
     test.run(["--memory", "8M", "--disk", image, "--until-instructions", "1000000"])
-    _check_image(test, image, (0,))
+    _check_image(image, (0,))
     print(f"{rounds} power cuts, {number - 1} files synced, none lost; {leaks} times there were leaks")
 
 
@@ -120,6 +122,14 @@ def power_cuts(test):
 
 def power_cuts_100(test):
     _power_cuts(test, 100)
+
+
+def power_cuts_vmdk(test):
+    _power_cuts(test, 5, "vmdk", ("-O", "vmdk"))
+
+
+def power_cuts_vhd(test):
+    _power_cuts(test, 5, "vhd", ("-O", "vpc", "-o", "force_size=on"))
 
 
 def power_cut_debian(test):
@@ -137,7 +147,7 @@ run-seconds 600
     running.wait_for(b"files are on the disk", 2000)
     time.sleep(random.Random(4).uniform(10, 20))
     running.kill()
-    _check_image(test, disk, (0, 3))
+    _check_image(disk, (0, 3))
     test.run([*machine, "--serial", f"file:{log}"], f'wait-screen "boot:" 60\ntype "{START}\\n"\n' + LOGIN + '''
 type-serial "check-test\\n"
 wait-serial "files are whole" 300
