@@ -9,7 +9,14 @@ namespace {
 /// SDL's video, as long as this lives. A display that is in use keeps its screen saver: we leave that to the desktop.
 class SdlVideo {
 public:
-    SdlVideo() : ready_(SDL_InitSubSystem(SDL_INIT_VIDEO) == 0) { SDL_EnableScreenSaver(); }
+    SdlVideo() {
+        // The drivers that somebody can see: without a display SDL would take one that shows nothing. What the user's
+        // environment asks for goes first. Wayland's library complains on its own where no session can be.
+        const bool session = SDL_getenv("WAYLAND_DISPLAY") || SDL_getenv("XDG_RUNTIME_DIR");
+        SDL_SetHint(SDL_HINT_VIDEODRIVER, session ? "x11,wayland,kmsdrm" : "x11,kmsdrm");
+        ready_ = SDL_InitSubSystem(SDL_INIT_VIDEO) == 0;
+        SDL_EnableScreenSaver();
+    }
     ~SdlVideo() {
         if (ready_) SDL_QuitSubSystem(SDL_INIT_VIDEO);
     }
@@ -18,7 +25,7 @@ public:
     bool ready() const { return ready_; }
 
 private:
-    bool ready_;
+    bool ready_ = false;
 };
 
 } // namespace

@@ -5,8 +5,10 @@
 
 Guests are boot sectors made from guests/boot.asm. Exit status 77: nasm is not there.
 """
+import fcntl
 import os
 import pathlib
+import pty
 import random
 import re
 import resource
@@ -17,6 +19,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 import zlib
@@ -256,6 +259,42 @@ class Streams(Case):
         after = os.times()
         used = after.children_user + after.children_system - before.children_user - before.children_system
         self.assertLess(used, 1.5, "eight virtual seconds at real-time speed, most of them halted")
+
+
+class Display(Case):
+    @staticmethod
+    def without_display():
+        hidden = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER", "XDG_RUNTIME_DIR")
+        return {name: value for name, value in os.environ.items() if name not in hidden} | {"TERM": "xterm"}
+
+    @unittest.skipIf(os.path.exists("/dev/dri/card0"), "this host's console is a display")
+    def test_no_display_and_no_terminal(self):
+        for arguments in ([], ["--display", "sdl"]):
+            self.refused(*arguments, self.guest("spin"), sentence="no display.*--headless", headless=False,
+                         env=self.without_display())
+
+    @unittest.skipIf(os.path.exists("/dev/dri/card0"), "this host's console is a display")
+    def test_the_terminal_is_the_display(self):
+        controller, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+        process = subprocess.Popen([PROGRAM, self.guest("echo")], stdin=terminal, stdout=terminal, env=self.without_display(),
+                                   stderr=subprocess.PIPE)
+        shown = b""
+
+        def await_text(text):
+            nonlocal shown
+            while text not in shown:
+                shown += os.read(controller, 4096)
+
+        await_text("n £".encode())  # what changed on the screen comes in pieces
+        os.write(controller, b"Q")
+        await_text(b"Q")
+        os.write(controller, b"\x01x")  # Ctrl-A X
+        error = process.communicate(timeout=60)[1].decode()
+        self.assertEqual(process.returncode, 0, error)
+        self.assertRegex(error, "exit: ")
+        os.close(controller)
+        os.close(terminal)
 
 
 class Script(Case):
