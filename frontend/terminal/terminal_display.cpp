@@ -38,13 +38,17 @@ public:
     void paint(const TextScreen& screen) {
         winsize size{};
         if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col) size = {25, 80, 0, 0};
-        std::string out = "\x1B[?25l";
+        std::string out;
         const bool whole = screen.columns != shown_.columns || screen.rows != shown_.rows || size.ws_col != columns_ ||
                            size.ws_row != rows_;
         if (whole) out += "\x1B[0m\x1B[2J";
         columns_ = size.ws_col;
         rows_ = size.ws_row;
         for (u32 y = 0; y < screen.rows && y < rows_; ++y) paint_row(out, screen, y, whole);
+        const bool same_cursor = screen.cursor_visible == shown_.cursor_visible &&
+                                 screen.cursor_row == shown_.cursor_row && screen.cursor_column == shown_.cursor_column;
+        if (out.empty() && same_cursor) return; // a still screen sends nothing
+        out.insert(0, "\x1B[?25l");
         if (screen.cursor_visible && screen.cursor_row < rows_ && screen.cursor_column < columns_)
             out += go_to(screen.cursor_row, screen.cursor_column) + "\x1B[?25h";
         write_all(out);
