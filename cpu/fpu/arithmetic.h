@@ -50,34 +50,44 @@ inline bool exponent_ok(i32 exponent) { return static_cast<u32>(exponent - 1) < 
     return true;
 }
 
-/// `a` if `first`, else `b`: without a branch, because data decide.
-inline u64 choose(bool first, u64 a, u64 b) { return b ^ ((a ^ b) & (u64{0} - first)); }
-
-/// a + b, or a - b; false: nothing but the common case is known here. Order of the operands, signs and normalisation
-/// depend on the data, so none of them is a branch.
+/// a + b, or a - b; false: nothing but the common case is known here.
 [[gnu::always_inline]] inline bool add(FpuContext& c, Float80 a, Float80 b, bool negate_b, Float80& out) {
-    if (!is_normal(a) || !is_normal(b) || !mode_ok(c)) [[unlikely]]
-        return false;
-    const bool sign_a = sign_of(a), sign_b = sign_of(b) != negate_b;
-    const i32 exp_a = exponent_of(a), exp_b = exponent_of(b);
-    const bool swap = make128(static_cast<u64>(exp_a), a.significand) < make128(static_cast<u64>(exp_b), b.significand);
-    const bool sign = swap ? sign_b : sign_a;
-    const auto large_exp = static_cast<i32>(choose(swap, static_cast<u64>(exp_b), static_cast<u64>(exp_a)));
-    const u64 large = choose(swap, b.significand, a.significand), small = choose(swap, a.significand, b.significand);
-    const auto distance = static_cast<unsigned>(2 * large_exp - exp_a - exp_b);
-    // One place below the top, so that the sum has room for its carry.
-    u128 aligned = 1; // a far smaller operand is only a sticky tail
-    if (distance < 64) [[likely]]
-        aligned = (make128(small, 0) >> 1) >> distance;
-    else if (distance < 128)
-        aligned = shift_right_sticky(make128(small, 0), distance + 1);
-    const u128 minus = u128{0} - static_cast<u128>(sign_a != sign_b);
-    const u128 sum = (make128(large, 0) >> 1) + ((aligned ^ minus) - minus);
-    if (sum == 0) [[unlikely]]
-        return false;
-    const unsigned shift = leading_zeros(sum);
-    const u128 normal = sum << shift;
-    return finish(c, sign, large_exp + 1 - static_cast<i32>(shift), high64(normal), low64(normal), out);
+    if (is_normal(a) && is_normal(b) && fast::mode_ok(c)) [[likely]] {
+        bool sign_a = sign_of(a), sign_b = sign_of(b) != negate_b;
+        i32 exp_a = exponent_of(a), exp_b = exponent_of(b);
+        u64 sig_a = a.significand, sig_b = b.significand;
+        if (exp_a < exp_b || (exp_a == exp_b && sig_a < sig_b)) {
+            std::swap(sign_a, sign_b);
+            std::swap(exp_a, exp_b);
+            std::swap(sig_a, sig_b);
+        }
+        const unsigned distance = static_cast<unsigned>(exp_a - exp_b);
+        u64 hi = 0, lo = 1; // a far smaller operand is only a sticky tail
+        if (distance < 64) {
+            const u128 small = make128(sig_b, 0) >> distance;
+            hi = high64(small);
+            lo = low64(small);
+        } else if (distance < 128) {
+            lo = low64(shift_right_sticky(sig_b, distance - 64));
+        }
+        if (sign_a == sign_b) {
+            u64 sum = sig_a + hi;
+            if (sum < sig_a) {
+                lo = (lo >> 1) | (lo & 1) | (sum << 63);
+                sum = (sum >> 1) | kIntegerBit;
+                ++exp_a;
+            }
+            return finish(c, sign_a, exp_a, sum, lo, out);
+        } else {
+            const u128 difference = make128(sig_a, 0) - make128(hi, lo);
+            if (difference != 0) {
+                const unsigned shift = leading_zeros(difference);
+                const u128 normal = difference << shift;
+                return finish(c, sign_a, exp_a - static_cast<i32>(shift), high64(normal), low64(normal), out);
+            }
+        }
+    }
+    return false;
 }
 
 /// a * b.

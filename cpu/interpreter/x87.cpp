@@ -51,7 +51,8 @@ enum class Arithmetic { Add, Subtract, SubtractReverse, Multiply, Divide, Divide
 
 /// The same where an operand is zero and nothing has to be rounded.
 template <Arithmetic kind>
-bool with_zero(const FpuContext& c, Float80 destination, Float80 source, Float80& result) {
+[[gnu::always_inline]] inline bool with_zero(const FpuContext& c, Float80 destination, Float80 source,
+                                             Float80& result) {
     if (!fast::mode_ok(c) || kind == Arithmetic::Divide || kind == Arithmetic::DivideReverse) return false;
     if constexpr (kind == Arithmetic::Multiply) {
         const bool ordinary =
@@ -67,6 +68,19 @@ bool with_zero(const FpuContext& c, Float80 destination, Float80 source, Float80
     const bool negates = kind == (from_source ? Arithmetic::Subtract : Arithmetic::SubtractReverse);
     if (negates) result.sign_exponent ^= 0x8000;
     return true;
+}
+
+/// A zero operand, or nothing: in registers, so that the common case below keeps its locals there as well.
+struct ZeroCase {
+    u64 significand = 0;
+    u32 sign_exponent = 0;
+    bool known = false;
+};
+template <Arithmetic kind>
+[[gnu::noinline]] ZeroCase zero_case(u64 a, u16 sign_exponent_a, u64 b, u16 sign_exponent_b, u16 control) {
+    Float80 result;
+    if (!with_zero<kind>({.control = control}, {a, sign_exponent_a}, {b, sign_exponent_b}, result)) return {};
+    return {result.significand, result.sign_exponent, true};
 }
 
 /// Register `d` = d op source.
@@ -88,8 +102,14 @@ template <Arithmetic kind>
         done = fast::divide(c, destination, source, result);
     else
         done = fast::divide(c, source, destination, result);
-    if (!done && !with_zero<kind>(c, destination, source, result)) [[unlikely]]
-        return false;
+    if (!done) [[unlikely]] {
+        const ZeroCase zero = zero_case<kind>(destination.significand, destination.sign_exponent, source.significand,
+                                              source.sign_exponent, x.control);
+        if (!zero.known) return false;
+        put(x, d, {zero.significand, static_cast<u16>(zero.sign_exponent)});
+        clear_c1(x);
+        return true;
+    }
     put(x, d, result);
     x.status = static_cast<u16>((x.status & ~kC1) | (c.round_up ? kC1 : 0) | c.flags);
     return true;

@@ -35,7 +35,7 @@ bool pairs(FaultClass first, FaultClass second) {
 } // namespace
 
 void Cpu::raise(Fault fault) {
-    s.debug_pending = 0;                              // of the instruction that did not complete
+    s.debug_pending = 0; // of the instruction that did not complete
     // Each turn but the last makes the pair graver; a benign fault cannot come out of a delivery twice in a row.
     if (fault.is(Vector::PF)) s.cr2 = page_fault_address;
     for (unsigned turn = 0; fault && !fault.silent; ++turn) {
