@@ -242,15 +242,13 @@ void PieceBuilder::load_mxcsr() {
 }
 
 void PieceBuilder::saved_x87() {
-    // The image is stored, the fields that processors fill differently are cleared, and it may be loaded again. A POPF
-    // that sets TF must not end the program between the two.
-    if (!c_.program.pieces.empty() && c_.program.pieces.back().bytes.back() == 0x9D) add({0x90});
+    // The image is stored, the fields that processors fill differently are cleared, and it may be loaded again. TF from
+    // a POPF or IRET before must not end the program between the two: its trap comes behind a NOP.
     const u32 kind = random_.below(3); // FNSTENV, FNSAVE, FXSAVE
     const u32 at = (c_.flat_data ? kData : 0) + 0x400 + random_.below(0x80) * 16;
     const bool wide = kind != 2 && random_.chance(25); // the other operand size
     const bool image16 = c_.code16 != wide;
-    const auto instruction = [&](u8 opcode, u8 reg) {
-        Bytes bytes;
+    const auto instruction = [&](u8 opcode, u8 reg, Bytes bytes = {}) {
         if (wide) bytes.push_back(0x66);
         if (kind == 2) bytes.push_back(0x0F);
         bytes.push_back(opcode);
@@ -266,7 +264,7 @@ void PieceBuilder::saved_x87() {
         add(bytes);
     };
     c_.group = here() + 1;
-    instruction(kind == 0 ? 0xD9 : kind == 1 ? 0xDD : 0xAE, kind == 2 ? 0 : 6);
+    instruction(kind == 0 ? 0xD9 : kind == 1 ? 0xDD : 0xAE, kind == 2 ? 0 : 6, {0x90});
     if (kind == 2) {
         for (const u32 offset : {4u, 12u, 16u, 20u, 28u}) clear(offset); // tag+FOP, FCS, FDP, FDS, mask
         // FTW again, since its dword is gone: every register in use.
