@@ -2,6 +2,7 @@
 /// What a window or a terminal display sees of a running session. The guest runs on another thread than the display;
 /// everything here may be called from any thread and none of it waits for the guest.
 #include "core/host_endpoints.h"
+#include "frontend/travel.h"
 #include "machine/input.h"
 #include <optional>
 #include <string>
@@ -31,6 +32,7 @@ struct SessionStatus {
         bool removable = false;
     };
     std::vector<Drive> drives;
+    HistoryStatus history;
 };
 
 class EmulationPort {
@@ -44,7 +46,10 @@ public:
     virtual void press(std::vector<KeyCode> chord) = 0;
     /// Opens the file and inserts it; an empty path ejects. A failure comes back through take_message().
     virtual void change_medium(std::string drive, std::string path) = 0;
+    /// Going on in the past shows again what happened there, up to the present.
     virtual void set_paused(bool paused) = 0;
+    /// Through history; a newer order takes the place of one that is still on its way.
+    virtual void travel(TravelOrder order) = 0;
     /// Pacing against the wall clock, in percent of real time; 0: as fast as the host can.
     virtual void set_speed(unsigned percent) = 0;
     /// The newest finished frame; false if it is the one that was taken last. `out` is reused.

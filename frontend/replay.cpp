@@ -4,6 +4,7 @@
 #include "frontend/ending.h"
 #include "frontend/host/files.h"
 #include "frontend/results.h"
+#include "frontend/window/window.h"
 #include "machine/recorder.h"
 #include "machine/visitors.h"
 #include <algorithm>
@@ -113,6 +114,8 @@ std::vector<u8> find_file(const Recording& recording, const std::string& what, s
                     "; give it with --image PATH");
 }
 
+} // namespace
+
 std::optional<std::string> difference(Machine& machine, const RecordedDigest& recorded) {
     const auto left = fields_of(recorded.chips);
     const auto right = fields_of(machine.save_chips());
@@ -134,31 +137,41 @@ std::optional<std::string> difference(Machine& machine, const RecordedDigest& re
     return std::nullopt;
 }
 
+namespace {
+
 std::string field_value(Machine& machine, const std::string& field) {
     for (const auto& [name, value] : fields_of(machine.save_chips()))
         if (name == "machine." + field) return value;
     return {};
 }
 
-/// Where, between the last good digest and the bad one, the replay's field took the value that differs.
+/// Where, between the last good digest and the bad one, the replay left the recorded session. If the session kept the
+/// field's value all the while, that is where the replay's field leaves it; else, where it took the value that differs.
 std::string explain(Timeline& timeline, const ReplayResult::Divergence& found) {
-    const std::string field = found.field.substr(0, found.field.find(' '));
+    const usize name_end = found.field.find(' ');
+    const std::string field = found.field.substr(0, name_end);
+    const std::string recorded = found.field.substr(name_end + 1, found.field.find(" != ") - name_end - 1);
     Machine& machine = timeline.machine();
     const std::string final = field_value(machine, field);
     if (final.empty()) return "memory differs; " + timeline.position();
+    timeline.seek(found.good);
+    const bool kept = field_value(machine, field) == recorded;
     Tick low = found.good, high = found.tick;
     while (low + 1 < high) {
         const Tick middle = low + (high - low) / 2;
         timeline.seek(middle);
-        (field_value(machine, field) == final ? high : low) = middle;
+        const std::string value = field_value(machine, field);
+        ((kept ? value != recorded : value == final) ? high : low) = middle;
     }
+    timeline.seek(high);
+    const std::string value = field_value(machine, field);
     timeline.seek(low);
-    return "at " + timeline.position() + " " + field + " becomes " + final;
+    return "at " + timeline.position() + " " + field + " becomes " + value;
 }
 
 } // namespace
 
-std::unique_ptr<Machine> machine_for(Recording& recording, const std::vector<std::string>& places) {
+MachineConfig config_for(Recording& recording, const std::vector<std::string>& places) {
     MachineConfig config = recorded_machine(recording);
     const auto& lines = recording.configuration;
     const auto text = [&](const std::string& name) {
@@ -201,7 +214,11 @@ std::unique_ptr<Machine> machine_for(Recording& recording, const std::vector<std
         if (known == later.end()) throw UserError("the recording is damaged: it names an image that it does not hold");
         medium->image = known->second;
     }
-    return std::make_unique<Machine>(std::move(config));
+    return config;
+}
+
+std::unique_ptr<Machine> machine_for(Recording& recording, const std::vector<std::string>& places) {
+    return std::make_unique<Machine>(config_for(recording, places));
 }
 
 ReplayResult replay(Machine& machine, const Recording& recording, bool explained) {
@@ -230,25 +247,49 @@ ReplayResult replay(Machine& machine, const Recording& recording, bool explained
     return result;
 }
 
-int replay_command(int argc, char** argv) {
+namespace {
+
+constexpr const char* kUsage = "usage: rewind86 replay FILE [--image PATH]... [--explain] [--display sdl|none] "
+                               "[--headless] [--host-key KEY]";
+
+ReplayOptions parse(int argc, char** argv) {
     ReplayOptions options;
+    std::optional<bool> window;
     for (int i = 1; i < argc; ++i) {
         const std::string word = argv[i];
-        if (word == "--explain")
+        const std::string next = i + 1 < argc ? argv[i + 1] : "";
+        if (word == "--explain") {
             options.explain = true;
-        else if (word == "--headless")
-            continue;
-        else if (word == "--image" && i + 1 < argc)
-            options.images.emplace_back(argv[++i]);
-        else if (word.rfind("-", 0) == 0 || !options.file.empty())
-            throw UserError("replay: '" + word +
-                            "' is not understood; usage: rewind86 replay FILE [--image PATH]... [--explain]");
-        else
+        } else if (word == "--headless") {
+            window = false;
+        } else if (word == "--display" && (next == "sdl" || next == "none")) {
+            window = next == "sdl";
+            ++i;
+        } else if (word == "--host-key" && !next.empty()) {
+            options.host_key = next;
+            ++i;
+        } else if (word == "--image" && !next.empty()) {
+            options.images.push_back(next);
+            ++i;
+        } else if (word.rfind("-", 0) == 0 || !options.file.empty()) {
+            throw UserError("replay: '" + word + "' is not understood; " + kUsage);
+        } else {
             options.file = word;
+        }
     }
-    if (options.file.empty()) throw UserError("usage: rewind86 replay FILE [--image PATH]... [--explain]");
+    if (options.file.empty()) throw UserError(kUsage);
+    // Who asks for an explanation wants an answer, not a show.
+    options.window = window ? *window : !options.explain && can_open_window();
+    return options;
+}
+
+} // namespace
+
+int replay_command(int argc, char** argv) {
+    const ReplayOptions options = parse(argc, argv);
     Recording recording = parse_recording(read_host_file(options.file, "recording"), options.file);
     if (!recording.trouble.empty()) Results::message(recording.trouble);
+    if (options.window) return replay_in_window(std::move(recording), options);
     const auto machine = machine_for(recording, options.images);
     const ReplayResult result = replay(*machine, recording, options.explain);
     Results results;

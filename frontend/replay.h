@@ -1,7 +1,8 @@
 #pragma once
-/// `rewind86 replay FILE [--image PATH]... [--explain]`: replays a recording without a display and compares it with the
-/// digests that it holds. Images are found by content, at the recorded path or among those given, and never written.
-/// NOT IMPLEMENTED: replaying in the window; inputs of another machine's semantics revision.
+/// `rewind86 replay FILE [--image PATH]... [--explain]`: replays a recording, in the window or without a display, and
+/// compares it with the digests that it holds. Images are found by content, at the recorded path or among those given,
+/// and never written.
+/// NOT IMPLEMENTED: inputs of another machine's semantics revision.
 #include "machine/recording.h"
 #include <memory>
 
@@ -11,6 +12,8 @@ struct ReplayOptions {
     std::string file;
     std::vector<std::string> images; ///< where else to look: images, kernels, initial RAM disks
     bool explain = false;
+    bool window = false;
+    std::string host_key = "ctrl-r";
 };
 
 /// What a replay found.
@@ -27,9 +30,14 @@ struct ReplayResult {
 };
 
 /// A machine with everything that the recording needs. Throws UserError, naming what is missing.
+MachineConfig config_for(Recording& recording, const std::vector<std::string>& places);
 std::unique_ptr<Machine> machine_for(Recording& recording, const std::vector<std::string>& places);
+/// "field a != b" if the machine is not what was recorded.
+std::optional<std::string> difference(Machine& machine, const RecordedDigest& recorded);
 ReplayResult replay(Machine& machine, const Recording& recording, bool explain);
 
+/// In the window: plays, stands still at the end, and can be gone back in. The program's exit status.
+int replay_in_window(Recording recording, const ReplayOptions& options);
 /// The program's exit status.
 int replay_command(int argc, char** argv);
 

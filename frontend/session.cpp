@@ -2,7 +2,6 @@
 #include "core/error.h"
 #include "frontend/host/signals.h"
 #include <algorithm>
-#include <cstdio>
 
 namespace r86 {
 
@@ -32,33 +31,11 @@ Session::Session(MachineConfig config, SessionOptions options, Results& results,
         machine_.pc().vga.on_frame([this] { publish_frame(); });
         machine_.pc().vga.want_frames(true);
     }
-    if (options_.rewind_bytes) {
-        TimelineSettings settings;
-        settings.budget = options_.rewind_bytes;
-        timeline_.emplace(machine_, settings);
-        timeline_->on_progress([](double) { return signal_received() == 0; });
-        recorder_.emplace(*timeline_, options_.sources);
-        if (!options_.record.empty()) start_recording();
-    }
+    if (options_.rewind_bytes) start_history();
     update_status();
 }
 
 Session::~Session() = default;
-
-void Session::start_recording() {
-    const std::shared_ptr<std::FILE> file(std::fopen(options_.record.c_str(), "wb"), [](std::FILE* open) {
-        if (open) std::fclose(open);
-    });
-    if (!file) throw UserError("recording '" + options_.record + "' cannot be written");
-    recorder_->stream_to([this, file](std::span<const u8> bytes) {
-        if (std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size() && std::fflush(file.get()) == 0)
-            return true;
-        const std::string sentence = "recording '" + options_.record + "' cannot be written any further and ends here";
-        Results::message(sentence);
-        say(sentence);
-        return false;
-    });
-}
 
 // Running ------------------------------------------------------------------------------------------------------------
 
@@ -69,8 +46,10 @@ bool Session::run_to(Tick target, DeadHalt dead_halt) {
         if (ending_) return false;
         if (std::exchange(watcher_stopped_, false)) return true;
         if (machine_.now() >= target) return true;
-        typist_.step(machine_, [this](const HostInput& input) { apply(input); });
-        feed_serial();
+        if (!traveller_ || !traveller_->looking_back()) {
+            typist_.step(machine_, [this](const HostInput& input) { apply(input); });
+            feed_serial();
+        }
         run_slice(slice_end(target), dead_halt);
         for (SerialLine* line : serial_)
             if (line) line->channel().flush();
@@ -82,6 +61,7 @@ bool Session::run_to(Tick target, DeadHalt dead_halt) {
 bool Session::check_stops() {
     if (ending_) return true;
     const Tick now = machine_.now();
+    if (options_.playing) look_at_recording();
     while (next_digest_ < options_.digest_at.size() && options_.digest_at[next_digest_] <= now) {
         results_.line("digest " + std::to_string(options_.digest_at[next_digest_]) + " " + machine_.digest());
         ++next_digest_;
@@ -103,6 +83,8 @@ Tick Session::slice_end(Tick target) const {
         end = std::max(end, std::min(pc.events.next(), machine_.tick_after(kIdleSliceNs)));
     if (options_.until) end = std::min(end, *options_.until);
     if (next_digest_ < options_.digest_at.size()) end = std::min(end, options_.digest_at[next_digest_]);
+    if (options_.playing && next_mark_ < options_.playing->marks.size())
+        end = std::min(end, std::max(options_.playing->marks[next_mark_], machine_.now() + 1));
     return std::min(end, target);
 }
 
@@ -155,24 +137,30 @@ void Session::end(Ending ending) {
 void Session::wait_for_wall_clock() {
     if (options_.show_frames || options_.show_text || pacer_.percent()) update_status();
     std::unique_lock lock(mutex_);
-    if (paused_) {
-        while (paused_ && !ending_ && !signal_received()) { // inputs are taken, time stands still
-            wake_.wait_for(lock, kPausedPoll);
-            lock.unlock();
-            if (attention_) take_inputs();
-            lock.lock();
-        }
-        pacer_.restart(machine_.now_ns());
-        return;
-    }
+    if (paused_) return stand_still(lock);
     const auto ahead = pacer_.ahead(machine_.now_ns());
     if (ahead > kLeastWait) wake_.wait_for(lock, ahead, [this] { return !quit_reason_.empty() || paused_; });
+}
+
+/// Inputs are taken, time stands still, or goes backwards.
+void Session::stand_still(std::unique_lock<std::mutex>& lock) {
+    while (paused_ && !ending_ && !signal_received()) {
+        const bool moving = traveller_ && traveller_->runs_backwards();
+        if (!moving) wake_.wait_for(lock, kPausedPoll, [this] { return attention_.load(); });
+        lock.unlock();
+        if (attention_) take_inputs();
+        if (moving && !ending_) traveller_->run_backwards();
+        if (traveller_) update_status();
+        lock.lock();
+    }
+    pacer_.restart(machine_.now_ns());
 }
 
 // Inputs -------------------------------------------------------------------------------------------------------------
 
 void Session::take_inputs() {
     attention_ = false;
+    called_away_ = false;
     std::vector<Task> tasks;
     {
         const std::lock_guard lock(mutex_);
@@ -195,15 +183,24 @@ void Session::send(HostInput input) {
         post([this, port = serial->port, bytes = serial->bytes] { send_serial(port, bytes); });
         return;
     }
-    post([this, input = std::move(input)] { apply(input); });
+    const auto* key = std::get_if<input::Key>(&input);
+    const bool of_no_weight = std::holds_alternative<input::Mouse>(input) || (key && !key->down);
+    post([this, input = std::move(input), of_no_weight] {
+        if (of_no_weight ? traveller_ && traveller_->looking_back() : held_back()) return;
+        apply(input);
+    });
 }
 
 void Session::type(std::string text) {
-    post([this, text = std::move(text)] { typist_.add(text); });
+    post([this, text = std::move(text)] {
+        if (!held_back()) typist_.add(text);
+    });
 }
 
 void Session::press(std::vector<KeyCode> chord) {
-    post([this, chord = std::move(chord)] { typist_.add_chord(chord); });
+    post([this, chord = std::move(chord)] {
+        if (!held_back()) typist_.add_chord(chord);
+    });
 }
 
 void Session::send_serial(unsigned port, std::span<const u8> bytes) {
@@ -242,6 +239,7 @@ void Session::quit_with(std::string reason) {
         const std::lock_guard lock(mutex_);
         if (quit_reason_.empty()) quit_reason_ = std::move(reason);
     }
+    called_away_ = true;
     attention_ = true;
     wake_.notify_all();
 }
@@ -287,6 +285,7 @@ void Session::eject(const std::string& drive) {
 
 void Session::change_medium(std::string drive, std::string path) {
     post([this, drive = std::move(drive), path = std::move(path)] {
+        if (held_back()) return;
         try {
             if (path.empty())
                 eject(drive);

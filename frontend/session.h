@@ -11,6 +11,7 @@
 #include "frontend/pacer.h"
 #include "frontend/ports/serial_line.h"
 #include "frontend/results.h"
+#include "frontend/traveller.h"
 #include "frontend/typist.h"
 #include "machine/machine.h"
 #include "machine/recorder.h"
@@ -35,6 +36,15 @@ struct SessionOptions {
     u64 rewind_bytes = 0;                       ///< memory of the flight recorder; 0: none
     std::string record;                         ///< file of a recording from the beginning
     std::map<std::string, std::string> sources; ///< for recordings, see Recorder
+    /// A recording to be played; the session stands still where it ends.
+    struct Playing {
+        std::vector<Timeline::LoggedInput> inputs;
+        Tick end = 0;
+        /// Where to look, ascending, and what is called there with the number of inputs that have acted.
+        std::vector<Tick> marks;
+        std::function<void(Machine&, usize inputs)> at_mark;
+    };
+    std::optional<Playing> playing;
 };
 
 /// Whether a halt that nothing can end is the end of the session.
@@ -82,7 +92,10 @@ public:
     bool flush_media();
     /// Wait for something else than the guest (a script's next command): time does not count meanwhile.
     void standing_still() { pacer_.restart(machine_.now_ns()); }
-    void connect_audio(AudioSink* sink) { machine_.pc().speaker.connect(sink); }
+    void connect_audio(AudioSink* sink) {
+        audio_ = sink;
+        machine_.pc().speaker.connect(sink);
+    }
     /// The newest text screen for a terminal.
     bool take_text(TextScreen& out) { return texts_.take(out); }
 
@@ -92,6 +105,7 @@ public:
     void press(std::vector<KeyCode> chord) override;
     void change_medium(std::string drive, std::string path) override;
     void set_paused(bool paused) override;
+    void travel(TravelOrder order) override;
     void set_speed(unsigned percent) override;
     bool take_frame(Picture& out) override { return frames_.take(out); }
     SessionStatus status() override;
@@ -113,7 +127,14 @@ private:
     void guest_stopped(Stop stop);
     void wait_for_wall_clock();
     void publish_frame();
-    void update_status();
+    void show_machine();
+    void update_status(bool at_once = false);
+    void start_history();
+    void look_at_recording();
+    void carry_out(const TravelOrder& order);
+    void stand_still(std::unique_lock<std::mutex>& lock);
+    /// Nothing from outside acts while somebody looks at the past; true, and a word about it, if that is so.
+    bool held_back();
     void post(Task task);
     void start_recording();
     void watch_errors(BlockImage& image);
@@ -126,6 +147,8 @@ private:
     Machine machine_;
     std::optional<Timeline> timeline_;
     std::optional<Recorder> recorder_;
+    std::optional<Traveller> traveller_; ///< with a display and a history
+    AudioSink* audio_ = nullptr;
     Pacer pacer_;
     RatioFinder ratio_;
     Typist typist_;
@@ -136,6 +159,7 @@ private:
     std::optional<u64> dead_since_ns_;
     bool watcher_stopped_ = false;
     usize next_digest_ = 0;
+    usize next_mark_ = 0; ///< of the recording that is played
     u64 shown_generation_ = ~u64{0};
     Pacer::Clock::time_point last_frame_{};
     FrameExchange<Picture> frames_;
@@ -149,7 +173,9 @@ private:
     std::string quit_reason_;
     SessionStatus status_;
     bool paused_ = false;
-    std::atomic<bool> attention_{false}; ///< there is something above for the emulation thread
+    std::optional<travel::To> wanted_;     ///< the newest
+    std::atomic<bool> called_away_{false}; ///< from a long way through history
+    std::atomic<bool> attention_{false};   ///< there is something above for the emulation thread
 
     // For status(): what was last counted.
     Pacer::Clock::time_point status_at_{};

@@ -12,12 +12,19 @@ constexpr auto kFigures = std::chrono::milliseconds(500);
 
 /// At virtual vertical retrace, on the emulation thread.
 void Session::publish_frame() {
+    if (traveller_ && traveller_->working()) return traveller_->frame();
     const auto now = Pacer::Clock::now();
     if (now - last_frame_ < kLeastFrame) return;
     const Vga& vga = machine_.pc().vga;
     if (vga.frame_generation() == shown_generation_) return;
-    shown_generation_ = vga.frame_generation();
     last_frame_ = now;
+    show_machine();
+}
+
+/// The screen as it is.
+void Session::show_machine() {
+    const Vga& vga = machine_.pc().vga;
+    shown_generation_ = vga.frame_generation();
     if (options_.show_frames) {
         vga.render(frames_.back());
         frames_.publish();
@@ -28,10 +35,11 @@ void Session::publish_frame() {
     }
 }
 
-void Session::update_status() {
+void Session::update_status(bool at_once) {
     const auto now = Pacer::Clock::now();
-    if (now - status_at_ < kStatus) return;
+    if (!at_once && now - status_at_ < kStatus) return;
     status_at_ = now;
+    if (traveller_) traveller_->note_present();
     Pc& pc = machine_.pc();
     std::array<u64, 2> activity{}; // disks, CD
     for (IdeChannel* channel : {&pc.ide_primary, &pc.ide_secondary})
@@ -41,8 +49,9 @@ void Session::update_status() {
     const u8 leds = pc.keyboard.leds();
 
     const std::lock_guard lock(mutex_);
-    status_.tick = machine_.now();
-    status_.virtual_ns = machine_.now_ns();
+    status_.tick = traveller_ ? traveller_->shown_tick() : machine_.now();
+    status_.virtual_ns = traveller_ ? traveller_->shown_ns() : machine_.now_ns();
+    if (traveller_) status_.history = traveller_->status();
     status_.disk_active |= activity[0] != activity_[0];
     status_.cdrom_active |= activity[1] != activity_[1];
     status_.floppy_active |= pc.floppy.motor_on(0) || pc.floppy.motor_on(1);
@@ -52,10 +61,12 @@ void Session::update_status() {
     status_.caps_lock = leds & 4;
     const auto passed = std::chrono::duration<double, std::micro>(now - counted_at_).count();
     if (now - counted_at_ >= kFigures) {
-        status_.mips = static_cast<double>(machine_.now() - counted_tick_) / passed;
-        status_.speed_percent = static_cast<double>(status_.virtual_ns - counted_ns_) / 10.0 / passed;
+        // Who went back in between has no pace.
+        const bool onwards = status_.tick >= counted_tick_ && status_.virtual_ns >= counted_ns_;
+        status_.mips = onwards ? static_cast<double>(status_.tick - counted_tick_) / passed : 0;
+        status_.speed_percent = onwards ? static_cast<double>(status_.virtual_ns - counted_ns_) / 10.0 / passed : 0;
         counted_at_ = now;
-        counted_tick_ = machine_.now();
+        counted_tick_ = status_.tick;
         counted_ns_ = status_.virtual_ns;
     }
     status_.drives = list_drives();

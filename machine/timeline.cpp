@@ -11,7 +11,7 @@ constexpr usize kMostCheckpoints = 600;
 constexpr usize kMostTemporary = 12;
 constexpr Tick kProgressStep = Tick{1} << 24;
 /// Distances before the target of a seek at which a close checkpoint is laid, so that the next step back is short.
-constexpr Tick kCloseDistances[] = {Tick{1} << 22, Tick{1} << 19, Tick{1} << 16};
+constexpr Tick kCloseDistances[] = {Tick{1} << 26, Tick{1} << 24, Tick{1} << 22, Tick{1} << 19, Tick{1} << 16};
 
 } // namespace
 

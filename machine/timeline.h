@@ -55,6 +55,8 @@ public:
     /// Where the current branch ends: `now` while the session runs live.
     Tick head() const { return live_ ? machine_.now() : branch().end; }
     bool live() const { return live_; }
+    /// How many of the branch's inputs have acted.
+    usize inputs_done() const { return cursor_; }
     const std::vector<Branch>& branches() const { return branches_; }
     u32 current_branch() const { return current_; }
     const Branch& branch() const { return branches_[current_]; }

@@ -20,6 +20,8 @@ struct CommandInfo {
     std::string_view text;
 };
 std::span<const CommandInfo> all_commands();
+/// Goes on as long as its key is held.
+constexpr bool is_held(Command command) { return command == Command::Backwards; }
 /// nullptr if the key has none.
 const CommandInfo* command_of_scancode(SDL_Scancode scancode);
 

@@ -1,6 +1,7 @@
 #include "frontend/window/keyboard_input.h"
 #include "core/error.h"
 #include "frontend/window/key_map.h"
+#include <utility>
 
 namespace r86 {
 
@@ -52,9 +53,14 @@ void KeyboardInput::release_guest_keys(std::vector<KeyAction>& out) {
 std::vector<KeyAction> KeyboardInput::release_all() {
     std::vector<KeyAction> out;
     release_guest_keys(out);
+    end_held_command(out);
     host_down_ = false;
     ctrl_alt_tap_ = Tap::No;
     return out;
+}
+
+void KeyboardInput::end_held_command(std::vector<KeyAction>& out) {
+    if (const CommandInfo* info = std::exchange(held_command_, nullptr)) out.push_back(HeldCommandEnded{info->command});
 }
 
 /// Ctrl and Alt pressed and released with nothing in between give the mouse back on any host key: it is what people
@@ -77,6 +83,7 @@ std::vector<KeyAction> KeyboardInput::key(SDL_Scancode scancode, bool down) {
     if (scancode == host_key_ && scancode != SDL_SCANCODE_UNKNOWN) {
         if (down == host_down_) return out;
         host_down_ = down;
+        if (!down) end_held_command(out);
         if (down)
             host_used_ = false;
         else if (!host_used_)
@@ -84,6 +91,7 @@ std::vector<KeyAction> KeyboardInput::key(SDL_Scancode scancode, bool down) {
         return out;
     }
     if (!down) {
+        if (held_command_ && held_command_->scancode == scancode) end_held_command(out);
         // What went down under the host key, in a menu or in another window is none of the guest's business.
         if (held_.erase(scancode) != 0) out.push_back(input::Key{key_of_scancode(scancode), false});
         watch_ctrl_alt(scancode, down, out);
@@ -97,7 +105,9 @@ std::vector<KeyAction> KeyboardInput::key(SDL_Scancode scancode, bool down) {
         if (info && host_key_ == SDL_SCANCODE_UNKNOWN && info->command == Command::CtrlAltDelete) info = nullptr;
         if (info) {
             release_guest_keys(out);
+            end_held_command(out);
             out.push_back(info->command);
+            if (is_held(info->command)) held_command_ = info;
         }
         if (info || host_key_ != SDL_SCANCODE_UNKNOWN) return out;
     }

@@ -12,7 +12,11 @@ namespace r86 {
 
 /// The host key was pressed and released alone, or Ctrl and Alt together were.
 struct HostKeyTapped {};
-using KeyAction = std::variant<input::Key, Command, HostKeyTapped>;
+/// The key of a command that is held (see is_held) was let go.
+struct HeldCommandEnded {
+    Command command;
+};
+using KeyAction = std::variant<input::Key, Command, HostKeyTapped, HeldCommandEnded>;
 
 class KeyboardInput {
 public:
@@ -28,14 +32,19 @@ public:
     /// How the host key is called on screen, e.g. "Right Ctrl".
     const std::string& host_key_name() const { return name_; }
 
-private:
+    bool is_host_key(SDL_Scancode scancode) const { return scancode == host_key_; }
+    /// What is pressed now is a command.
     bool host_active() const;
+
+private:
     void release_guest_keys(std::vector<KeyAction>& out);
+    void end_held_command(std::vector<KeyAction>& out);
     void watch_ctrl_alt(SDL_Scancode scancode, bool down, std::vector<KeyAction>& out);
 
     SDL_Scancode host_key_ = SDL_SCANCODE_UNKNOWN; ///< unknown: Ctrl and Alt together
     std::string name_;
     std::set<SDL_Scancode> held_; ///< the guest knows of them
+    const CommandInfo* held_command_ = nullptr;
     bool host_down_ = false;
     bool host_used_ = false;
     enum class Tap : u8 { No, Possible } ctrl_alt_tap_ = Tap::No;

@@ -49,8 +49,14 @@ int columns_of(const std::vector<StatusPart>& group) {
 
 StatusGroups status_groups(const SessionStatus& status, const WindowState& window) {
     StatusGroups groups(4);
+    if (status.history.on_the_way)
+        groups[0].push_back({formatted("on the way: %.0f%%", *status.history.on_the_way * 100), Tone::Warning});
+    else if (status.history.backwards)
+        groups[0].push_back({"backwards", Tone::Warning});
+    else if (!status.history.live)
+        groups[0].push_back({status.paused ? "the past, paused" : "the past", Tone::Warning});
     if (status.paused) {
-        groups[0].push_back({"paused", Tone::Warning});
+        if (groups[0].empty()) groups[0].push_back({"paused", Tone::Warning});
     } else {
         groups[0].push_back({formatted(status.mips < 99.95 ? "%.1f MIPS" : "%.0f MIPS", status.mips)});
         groups[0].push_back({formatted("%.0f%%", status.speed_percent) + " of real time"});

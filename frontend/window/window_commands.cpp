@@ -26,6 +26,7 @@ fs::path free_screenshot_name() {
 } // namespace
 
 void WindowLoop::command(Command command) {
+    if (history_command(command)) return;
     switch (command) {
     case Command::Help: help_menu(); break;
     case Command::CtrlAltDelete: press_chord("ctrl-alt-delete"); break;
@@ -63,6 +64,7 @@ void WindowLoop::command(Command command) {
         if (!quit_asked_) port_.quit();
         quit_asked_ = true;
         break;
+    default: break; // of history
     }
 }
 

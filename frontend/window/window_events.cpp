@@ -80,6 +80,7 @@ void WindowLoop::handle_key(const SDL_KeyboardEvent& event) {
         }
         return;
     }
+    if (slider_key(event)) return;
     if (down && event.repeat) return;
     perform(keyboard_.key(scancode, down));
 }
@@ -90,6 +91,8 @@ void WindowLoop::perform(const std::vector<KeyAction>& actions) {
             port_.send(*key);
         else if (const auto* chosen = std::get_if<Command>(&action))
             command(*chosen);
+        else if (std::holds_alternative<HeldCommandEnded>(action))
+            travel(travel::Backwards{false});
         else
             grab(false);
     }
@@ -123,10 +126,11 @@ void WindowLoop::handle_button(const SDL_MouseButtonEvent& event) {
         send_mouse(); // a click between two polls must not vanish
         return;
     }
-    if (!down) return;
     const double ratio = screen_.pixels_per_unit();
     const int x = static_cast<int>(std::lround(event.x * ratio));
     const int y = static_cast<int>(std::lround(event.y * ratio));
+    if (!menu_ && slider_pointer(x, y, down ? Pointer::Down : Pointer::Up)) return;
+    if (!down) return;
     if (menu_) {
         const int scale = screen_.ui_scale();
         const Rect& place = menu_panel_.place;
@@ -153,6 +157,10 @@ void WindowLoop::handle_motion(const SDL_MouseMotionEvent& event) {
         const int x = static_cast<int>(std::lround(event.x * ratio)) - place.x / scale;
         const int y = static_cast<int>(std::lround(event.y * ratio)) - place.y / scale;
         if (menu_->point(x, y)) draw_menu();
+    } else {
+        const double ratio = screen_.pixels_per_unit();
+        slider_pointer(static_cast<int>(std::lround(event.x * ratio)), static_cast<int>(std::lround(event.y * ratio)),
+                       Pointer::Move);
     }
 }
 

@@ -7,8 +7,9 @@ namespace r86 {
 
 namespace {
 
-constexpr u64 kFrameMs = 16;   ///< how often a running session is asked for a new frame
-constexpr u64 kStatusMs = 100; ///< lights and numbers
+constexpr u64 kFrameMs = 16;    ///< how often a running session is asked for a new frame
+constexpr u64 kStatusMs = 100;  ///< lights and numbers
+constexpr u64 kTravelMs = 1000; ///< after an order to travel the screen may change although the guest is paused
 constexpr int kStatusPadding = 2;
 constexpr int kStatusHeight = Canvas::kCellHeight + 2 * kStatusPadding;
 
@@ -49,7 +50,9 @@ void WindowLoop::say(const std::string& text) {
 void WindowLoop::run() {
     u64 next_frame = 0;
     while (true) {
-        const bool still = status_.paused || minimised_;
+        const bool moving =
+            status_.history.backwards || status_.history.on_the_way || SDL_GetTicks64() < travelled_ms_ + kTravelMs;
+        const bool still = (status_.paused && !moving) || minimised_;
         wait_for_event(still ? next_status_ : std::min(next_frame, next_status_));
         for (SDL_Event event; SDL_PollEvent(&event);) handle(event);
         send_mouse();
@@ -68,12 +71,12 @@ void WindowLoop::run() {
         next_frame = now + kFrameMs;
         if (now >= next_status_) {
             poll_session(now);
-            next_status_ = now + kStatusMs;
+            next_status_ = now + (moving ? kFrameMs : kStatusMs);
             if (status_.ended) return;
         }
         if (lay_out_) lay_out();
         if (redraw_ && !minimised_) {
-            screen_.present(picture_place_, {&status_panel_, &notice_panel_, &menu_panel_});
+            screen_.present(picture_place_, {&status_panel_, &slider_panel_, &notice_panel_, &menu_panel_});
             redraw_ = false;
         }
     }
@@ -101,6 +104,7 @@ void WindowLoop::poll_session(u64 now) {
         screen_.set_title(title_);
     }
     draw_status();
+    if (slider_open_ && slider_.update(status_)) draw_slider();
 }
 
 void WindowLoop::lay_out() {
@@ -118,6 +122,7 @@ void WindowLoop::lay_out() {
     draw_status();
     draw_notices();
     draw_menu();
+    draw_slider();
 }
 
 void WindowLoop::draw_status() {

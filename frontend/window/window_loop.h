@@ -5,6 +5,7 @@
 #include "frontend/window/notices.h"
 #include "frontend/window/screen.h"
 #include "frontend/window/status_line.h"
+#include "frontend/window/time_slider.h"
 #include "frontend/window/window.h"
 #include <filesystem>
 #include <optional>
@@ -38,6 +39,16 @@ private:
     void send_mouse();
     void grab(bool on);
 
+    // window_history.cpp
+    enum class Pointer : u8 { Down, Move, Up };
+    bool history_command(Command command);
+    void travel(TravelOrder order);
+    void show_slider(bool open);
+    bool slider_key(const SDL_KeyboardEvent& event);
+    bool slider_pointer(int x, int y, Pointer what);
+    void other_branch(int direction);
+    void draw_slider();
+
     // window_commands.cpp
     void command(Command command);
     void open_menu(Menu menu);
@@ -61,9 +72,14 @@ private:
     Panel status_panel_{fonts_};
     Panel notice_panel_{fonts_};
     Panel menu_panel_{fonts_};
+    Panel slider_panel_{fonts_};
     Notices notices_;
     std::optional<Menu> menu_;
-    std::filesystem::path folder_; ///< where the user looked for media last
+    TimeSlider slider_;
+    bool slider_open_ = false;
+    bool slider_dragged_ = false;
+    bool slider_backwards_ = false; ///< its key is held
+    std::filesystem::path folder_;  ///< where the user looked for media last
 
     SessionStatus status_;
     WindowState state_;
@@ -76,6 +92,7 @@ private:
     bool minimised_ = false; ///< nothing can be seen
     bool quit_asked_ = false;
     u64 next_status_ = 0;
+    u64 travelled_ms_ = 0;   ///< when the last order to travel was given
     bool waits_well_ = true; ///< SDL sleeps until an event comes
 
     u8 mouse_buttons_ = 0;

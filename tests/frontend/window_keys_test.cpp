@@ -19,6 +19,8 @@ std::string text(const std::vector<KeyAction>& actions) {
             out += (key->down ? "+" : "-") + std::string(key_name(key->key));
         else if (const auto* command = std::get_if<Command>(&action))
             out += "!" + std::string(all_commands()[static_cast<usize>(*command)].key);
+        else if (const auto* ended = std::get_if<HeldCommandEnded>(&action))
+            out += "/" + std::string(all_commands()[static_cast<usize>(ended->command)].key);
         else
             out += "tap";
     }
@@ -103,6 +105,20 @@ TEST_CASE("window: the host key") {
         CHECK(text(keyboard.key(SDL_SCANCODE_F1, false)).empty());
         CHECK(text(keyboard.key(SDL_SCANCODE_RCTRL, false)).empty());
         CHECK(text(keyboard.key(SDL_SCANCODE_F1, true)) == "+f1");
+    }
+    SECTION("a command that is held ends with its key, with the host key, or with the keyboard") {
+        keyboard.key(SDL_SCANCODE_RCTRL, true);
+        CHECK(text(keyboard.key(SDL_SCANCODE_BACKSPACE, true)) == "!Backspace");
+        SECTION("its key") {
+            CHECK(text(keyboard.key(SDL_SCANCODE_BACKSPACE, false)) == "/Backspace");
+            CHECK(text(keyboard.key(SDL_SCANCODE_RCTRL, false)).empty());
+        }
+        SECTION("the host key") {
+            CHECK(text(keyboard.key(SDL_SCANCODE_RCTRL, false)) == "/Backspace");
+            CHECK(text(keyboard.key(SDL_SCANCODE_BACKSPACE, false)).empty());
+        }
+        SECTION("the keyboard") { CHECK(text(keyboard.release_all()) == "/Backspace"); }
+        SECTION("another command") { CHECK(text(keyboard.key(SDL_SCANCODE_F1, true)) == "/Backspace !F1"); }
     }
     SECTION("with a key that means nothing does nothing") {
         keyboard.key(SDL_SCANCODE_RCTRL, true);

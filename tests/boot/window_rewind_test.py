@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Goes through a session's history in the window: backwards, by frames, on the slider, and on as a new branch.
+
+    window_rewind_test.py PROGRAM BUILD_DIR [PICTURES]
+
+DOS writes files to its floppy; after going back and on from there, only those of the new branch are on it. What the
+guest's screen shows is seen in the window's own screenshots. PICTURES: a folder for pictures of the whole screen.
+Exit status 77: a tool or the guest is not there.
+"""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from png_reader import read_png
+from window_test import RIGHT_CTRL, S, Q, host, wait_for, x
+
+SKIP = 77
+H, P, BACKSPACE, COMMA, PERIOD, RETURN, END, LEFT, ESCAPE = 43, 33, 22, 59, 60, 36, 115, 113, 9
+CELL = 16
+
+
+class Window:
+    def __init__(self, program, scratch, arguments, pictures=None):
+        self.scratch, self.pictures = scratch, pictures
+        self.log = open(scratch / "stderr", "a")
+        self.guest = subprocess.Popen([program, *arguments], stderr=self.log, stdout=self.log, stdin=subprocess.DEVNULL, cwd=scratch)
+        wait_for(lambda: x("search", "--name", "rewind86"), 30, "the window")
+        self.id = x("search", "--name", "rewind86").splitlines()[0]
+
+    def shot(self):
+        """The guest's screen: a list of pixel rows."""
+        known = set(self.scratch.glob("rewind86-*.png"))
+        host(S)
+        wait_for(lambda: set(self.scratch.glob("rewind86-*.png")) - known, 20, "a screenshot")
+        time.sleep(0.3)
+        (path,) = set(self.scratch.glob("rewind86-*.png")) - known
+        width, height, pixels = read_png(path)
+        path.unlink()
+        return [pixels[y * width:(y + 1) * width] for y in range(height)]
+
+    def rows(self):
+        """How many text rows have more than a cursor in them."""
+        picture = self.shot()
+        count = 0
+        for top in range(0, len(picture) - CELL + 1, CELL):
+            band = picture[top:top + CELL]
+            count += sum(len(set(row)) > 1 for row in band) > 3
+        return count
+
+    def root(self, name):
+        if self.pictures:
+            subprocess.run(["import", "-window", "root", pathlib.Path(self.pictures) / f"{name}.png"], check=False)
+
+    def type(self, text):
+        x("type", "--delay", "60", text)
+        x("key", "Return")
+
+    def hold(self, code, seconds):
+        x("keydown", RIGHT_CTRL, "keydown", code)
+        time.sleep(seconds)
+        x("keyup", code, "keyup", RIGHT_CTRL)
+
+    def back_to(self, rows):
+        """Until so few are left."""
+        for _ in range(60):
+            self.hold(BACKSPACE, 0.7)
+            time.sleep(0.5)
+            if (left := self.rows()) <= rows:
+                assert left == rows, "too far back"
+                return
+        raise AssertionError("running backwards leads nowhere")
+
+    def close(self):
+        if self.guest.poll() is None:
+            self.guest.kill()
+        self.log.close()
+
+
+def dos(program, scratch, pictures):
+    floppy = scratch / "dos.img"
+    window = Window(program, scratch, [floppy], pictures)
+    try:
+        # Until DOS is up, keys are lost.
+        for _ in range(30):
+            time.sleep(2)
+            x("key", "Return")
+            if window.rows() > 6:
+                break
+        time.sleep(3)
+        window.type("cls")
+        time.sleep(2)
+        window.type("echo first branch > a.txt")
+        time.sleep(10)
+        before = window.rows()
+        window.type("echo lost future > b.txt")
+        time.sleep(3)
+        window.type("dir /w")
+        time.sleep(4)
+        after = window.rows()
+        assert after > before + 3, (before, after)
+
+        # Backwards while the key is held; then it stands still in the past.
+        host(H)
+        time.sleep(1)
+        window.root("slider")
+        host(H)
+        window.back_to(before)
+        there = window.rows()
+        assert "(paused)" in x("getwindowname", window.id), "not paused after running backwards"
+        window.root("past")
+        time.sleep(2)
+        assert window.rows() == there, "the past does not stand still"
+
+        # The present is still there; then back again, by frames as well.
+        host(END)
+        wait_for(lambda: window.rows() == after, 20, "the present")
+        window.back_to(before)
+        for _ in range(3):
+            host(COMMA)
+        host(PERIOD)
+        # Keys do not reach the past.
+        window.type("x")
+        time.sleep(1)
+        window.root("held")
+        assert window.rows() <= before
+
+        # On as a new branch.
+        host(RETURN)
+        time.sleep(2)
+        window.type("")
+        window.type("cls")
+        time.sleep(1)
+        window.type("echo second branch > c.txt")
+        time.sleep(4)
+        host(H)
+        time.sleep(1)
+        window.root("branches")
+        x("key", LEFT)
+        x("key", LEFT)
+        time.sleep(2)
+        window.root("two_seconds_back")
+        x("key", ESCAPE)
+        host(END)
+        time.sleep(1)
+        host(P)
+        time.sleep(1)
+        host(Q)
+        assert window.guest.wait(60) == 0, window.guest.returncode
+        disk = floppy.read_bytes()
+        assert b"second branch" in disk, "the new branch is not on the floppy"
+        assert b"first branch" in disk, "what both branches have in common is not on the floppy"
+        assert b"lost future" not in disk, "the old future is on the floppy"
+    finally:
+        window.close()
+        if sys.exc_info()[0]:
+            window.root("failed")
+            print((scratch / "stderr").read_text(), file=sys.stderr)
+
+
+def main():
+    program, build = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+    if os.environ.get("REWIND86_WINDOW_TEST") == "inside":
+        dos(program, pathlib.Path(build), sys.argv[3] if len(sys.argv) > 3 else None)
+        return 0
+    image = pathlib.Path(__file__).resolve().parents[3] / "shared/guests/freedos-1440k.img"
+    missing = [tool for tool in ("xvfb-run", "xdotool") if not shutil.which(tool)]
+    if missing or not image.exists():
+        print(f"skipped: {missing or image} is not there")
+        return SKIP
+    with tempfile.TemporaryDirectory(dir=build) as scratch:
+        shutil.copyfile(image, pathlib.Path(scratch) / "dos.img")
+        os.chmod(pathlib.Path(scratch) / "dos.img", 0o644)
+        command = ["xvfb-run", "-a", "-s", "-screen 0 1280x1024x24", sys.executable, __file__, program, scratch]
+        return subprocess.run(command + sys.argv[3:], env=os.environ | {"REWIND86_WINDOW_TEST": "inside"}).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
