@@ -117,7 +117,7 @@ void emulate(Session& session, const Options& options, const std::vector<ScriptL
     try {
         session.standing_still();
         if (!options.time_travel.gdb.empty()) {
-            gdb::Server(session, gdb::parse_port(options.time_travel.gdb)).serve();
+            gdb::Server(session, gdb::parse_address(options.time_travel.gdb)).serve();
         } else if (!options.script.empty()) {
             ScriptRunner runner(session);
             if (options.script == "-")

@@ -2,6 +2,7 @@
 #include "core/error.h"
 #include "frontend/cli/options.h"
 #include "frontend/disassembler.h"
+#include "frontend/gdb/connection.h"
 #include "frontend/host/files.h"
 #include "machine/page_walk.h"
 #include "machine/probe.h"
@@ -195,6 +196,7 @@ private:
 
 void check_time_travel(const TimeTravelOptions& options) {
     static_cast<void>(rewind_bytes(options));
+    if (!options.gdb.empty()) static_cast<void>(gdb::parse_address(options.gdb));
     if (!options.record.empty() && options.rewind == "off")
         throw UserError("--record keeps a history; leave --rewind off out");
 }

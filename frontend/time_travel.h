@@ -9,7 +9,7 @@ namespace r86 {
 struct TimeTravelOptions {
     std::string rewind; ///< --rewind SIZE|off; empty: the default
     std::string record; ///< --record FILE
-    std::string gdb;    ///< --gdb PORT
+    std::string gdb;    ///< --gdb PORT|unix:PATH
 };
 
 /// Called before anything is opened. Throws UserError for what cannot be.

@@ -80,8 +80,14 @@ void Probe::collect_until(Tick before) {
 void Probe::stop_after(Tick after) {
     state_ = State::Stop;
     limit_ = after;
+    inclusive_ = false;
     last_ = modes();
     hit_.reset();
+}
+
+void Probe::stop_from(Tick first) {
+    stop_after(first);
+    inclusive_ = true;
 }
 
 bool Probe::wants(bool access) const {
@@ -121,12 +127,12 @@ void Probe::memory_write(PhysAddr address, unsigned length) { access(address, le
 void Probe::memory_read(PhysAddr address, unsigned length) { access(address, length, false); }
 
 void Probe::port_access(u16 port, unsigned size, bool write, u32 value) {
-    if (!wants() || !contains(write ? what_.ports_written : what_.ports_read, port, size)) return;
+    if (!wants(inclusive_) || !contains(write ? what_.ports_written : what_.ports_read, port, size)) return;
     found({0, text("%s port %03x %0*x", write ? "out" : "in", port, static_cast<int>(2 * size), value), false, {}});
 }
 
 void Probe::delivery(u8 vector, EventKind kind) {
-    if (wants() && what_.vectors[vector]) found({0, text("%s %02x", kind_name(kind), vector), false, {}});
+    if (wants(inclusive_) && what_.vectors[vector]) found({0, text("%s %02x", kind_name(kind), vector), false, {}});
 }
 
 void Probe::mode_changed() {

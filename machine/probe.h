@@ -53,6 +53,8 @@ public:
     void collect_until(Tick before);
     /// Stops the machine at the first match after a tick; an access by the very instruction there counts as well.
     void stop_after(Tick after);
+    /// The same, but what the very instruction there does to ports, and a delivery there, counts as well.
+    void stop_from(Tick first);
     void rest() { state_ = State::Rest; }
     const std::optional<Hit>& hit() const { return hit_; }
     void forget() { hit_.reset(); }
@@ -80,6 +82,7 @@ private:
     What what_;
     State state_ = State::Rest;
     Tick limit_ = 0;
+    bool inclusive_ = false;
     std::optional<Hit> hit_;
     Modes last_;
 };

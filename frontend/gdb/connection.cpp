@@ -1,5 +1,6 @@
 #include "frontend/gdb/connection.h"
 #include "core/error.h"
+#include "frontend/script/command_line.h"
 #include <arpa/inet.h>
 #include <cerrno>
 #include <cstdio>
@@ -8,6 +9,8 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace r86::gdb {
@@ -22,26 +25,58 @@ std::string framed(const std::string& text) {
     std::snprintf(end, sizeof end, "#%02x", sum);
     return "$" + text + end;
 }
-} // namespace
 
-Connection::Connection(u16 port) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+int listen_on_path(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path)
+        throw UserError("--gdb: the path '" + path + "' is too long for a unix socket");
+    std::memcpy(address.sun_path, path.data(), path.size());
+    struct stat old {};
+    if (::lstat(path.c_str(), &old) == 0 && S_ISSOCK(old.st_mode))
+        ::unlink(path.c_str()); // of a session that was killed
+    const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) || ::listen(listener, 1)) {
+        const std::string why = std::strerror(errno);
+        ::close(listener);
+        throw UserError("the unix socket '" + path + "' cannot be used: " + why);
+    }
+    return listener;
+}
+
+int listen_on_port(u16 port) {
+    const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;
-    ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) || ::listen(listener_, 1)) {
+    if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) || ::listen(listener, 1)) {
         const std::string why = std::strerror(errno);
-        ::close(listener_);
+        ::close(listener);
         throw UserError("TCP port " + std::to_string(port) + " on 127.0.0.1 cannot be used: " + why);
     }
+    return listener;
 }
+} // namespace
+
+Address parse_address(const std::string& text) {
+    static constexpr std::string_view kUnix = "unix:";
+    if (text.rfind(kUnix, 0) == 0 && text.size() > kUnix.size()) return {0, text.substr(kUnix.size())};
+    const auto port = parse_integer(text);
+    if (!port || *port == 0 || *port > 0xFFFF)
+        throw UserError("--gdb: '" + text + "' is neither a TCP port nor unix:PATH");
+    return {static_cast<u16>(*port), ""};
+}
+
+Connection::Connection(const Address& address)
+    : path_(address.path), listener_(path_.empty() ? listen_on_port(address.port) : listen_on_path(path_)) {}
 
 Connection::~Connection() {
     drop();
     ::close(listener_);
+    if (!path_.empty()) ::unlink(path_.c_str());
 }
 
 bool Connection::accept(int wait_ms) {
@@ -50,7 +85,7 @@ bool Connection::accept(int wait_ms) {
     if (::poll(&wait, 1, wait_ms) <= 0) return false;
     peer_ = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     const int on = 1;
-    if (peer_ >= 0) ::setsockopt(peer_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (peer_ >= 0 && path_.empty()) ::setsockopt(peer_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     acks_ = true;
     in_.clear();
     return peer_ >= 0;

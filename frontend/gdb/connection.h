@@ -1,15 +1,24 @@
 #pragma once
-/// GDB's packets over one TCP connection from this host: GDB manual, appendix E "Remote Serial Protocol".
+/// GDB's packets over one TCP or unix connection from this host: GDB manual, appendix E "Remote Serial Protocol".
 #include "core/types.h"
 #include <optional>
 #include <string>
 
 namespace r86::gdb {
 
+/// Where the server listens.
+struct Address {
+    u16 port = 0;     ///< of 127.0.0.1
+    std::string path; ///< of a unix socket, if there is one
+    std::string text() const { return path.empty() ? "127.0.0.1:" + std::to_string(port) : "unix:" + path; }
+};
+/// "PORT" or "unix:PATH". Throws UserError.
+Address parse_address(const std::string& text);
+
 class Connection {
 public:
-    /// Listens on 127.0.0.1. Throws UserError.
-    explicit Connection(u16 port);
+    /// Throws UserError.
+    explicit Connection(const Address& address);
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -25,6 +34,7 @@ public:
 
 private:
     bool fill(int wait_ms);
+    std::string path_; ///< the socket's file, which goes when this goes
     int listener_ = -1;
     int peer_ = -1;
     bool acks_ = true;

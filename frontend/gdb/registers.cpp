@@ -137,7 +137,39 @@ std::vector<u8> read_register(const Machine& machine, usize number) {
     return little(system_register(machine, number - kSystemFirst), 4);
 }
 
+namespace {
+
+/// ST(i), which is a place among the physical registers, and the control registers. A register that is written is no
+/// longer empty.
+std::vector<HostInput> write_x87(const Machine& machine, usize number, const std::vector<u8>& value) {
+    X87State x = machine.cpu().s.x87;
+    const auto poke = [](const std::string& field, std::vector<u8> bytes) {
+        return input::Poke{"x87." + field, 0, std::move(bytes)};
+    };
+    if (number < kFpuControl) {
+        if (value.size() < 10) return {};
+        const unsigned reg = ((x.status >> 11 & 7) + static_cast<unsigned>(number - kSt)) & 7;
+        const std::string name = "r" + std::to_string(reg);
+        fpu::set_full(x, reg);
+        return {poke(name + ".significand", {value.begin(), value.begin() + 8}),
+                poke(name + ".sign_exponent", {value.begin() + 8, value.begin() + 10}), poke("tag", little(x.tag, 2))};
+    }
+    u64 plain = 0;
+    for (usize i = 0; i < std::min<usize>(4, value.size()); ++i) plain |= u64{value[i]} << (8 * i);
+    static constexpr const char* kFields[] = {"control", "status", "tag", "fcs", "fip", "fds", "fdp", "fop"};
+    static constexpr unsigned kBytes[] = {2, 2, 2, 2, 4, 2, 4, 2};
+    const usize which = number - kFpuControl;
+    if (which == 2) { // what the tag word says of contents follows from them
+        fpu::set_tag_word(x, static_cast<u16>(plain));
+        plain = x.tag;
+    }
+    return {poke(kFields[which], little(plain, kBytes[which]))};
+}
+
+} // namespace
+
 std::vector<HostInput> write_register(const Machine& machine, usize number, const std::vector<u8>& value) {
+    if (number >= kSt && number < kXmm) return write_x87(machine, number, value);
     if (number >= table().size() || table()[number].field.empty()) return {};
     const CpuState& s = machine.cpu().s;
     std::vector<u8> bytes = value;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <sstream>
 
 namespace r86::gdb {
 
@@ -50,14 +51,17 @@ bool starts(const std::string& text, std::string_view with) { return text.compar
 
 } // namespace
 
-u16 parse_port(const std::string& text) {
-    const auto port = parse_integer(text);
-    if (!port || *port == 0 || *port > 0xFFFF) throw UserError("--gdb: '" + text + "' is no TCP port");
-    return static_cast<u16>(*port);
+Server::Server(Session& session, const Address& address)
+    : session_(session), machine_(session.machine()), connection_(address) {
+    Results::message("waiting for GDB on " + address.text());
 }
 
-Server::Server(Session& session, u16 port) : session_(session), machine_(session.machine()), connection_(port) {
-    Results::message("waiting for GDB on 127.0.0.1:" + std::to_string(port));
+/// The next debugger begins with none.
+void Server::forget_points() {
+    breakpoints_.clear();
+    watches_.clear();
+    catches_ = {};
+    over_interrupts_ = false;
 }
 
 void Server::serve() {
@@ -76,15 +80,13 @@ void Server::serve() {
         session_.standing_still();
         const auto packet = connection_.receive(kPollMs);
         if (!packet) {
+            if (!connection_.connected()) forget_points();
             if (signal_received() && !session_.run_to(machine_.now())) return;
             continue;
         }
         try {
-            if (!handle(*packet)) {
-                breakpoints_.clear();
-                watches_.clear();
-                connection_.drop();
-            }
+            if (!handle(*packet)) connection_.drop();
+            if (!connection_.connected()) forget_points();
         } catch (const UserError& error) {
             connection_.send("E.rewind86: " + std::string(error.what()));
         }
@@ -171,8 +173,9 @@ void Server::query(const std::string& packet) {
 void Server::monitor(const std::string& line) {
     std::string out;
     try {
-        const auto command = parse_command(line);
         std::vector<std::string> lines;
+        const bool own = own_word(line, lines);
+        const auto command = own ? std::optional<Command>() : parse_command(line);
         if (!command) {
         } else if (command->id == CommandId::Screen) {
             lines = machine_.text_screen().lines();
@@ -202,6 +205,44 @@ void Server::monitor(const std::string& line) {
         out = std::string("error ") + error.what() + "\n";
     }
     connection_.send(out.empty() ? "OK" : hex(out));
+}
+
+bool Server::own_word(const std::string& line, std::vector<std::string>& answer) {
+    std::istringstream words(line);
+    std::string name, first, second;
+    words >> name >> first >> second;
+    if (name == "catch") {
+        answer = {catch_word(first, second)};
+    } else if (name == "step-over-interrupts") {
+        if (first != "on" && first != "off") throw UserError("step-over-interrupts on or off, please");
+        over_interrupts_ = first == "on";
+        answer = {"steps go " + std::string(over_interrupts_ ? "over" : "into") + " interrupts"};
+    } else {
+        return false;
+    }
+    return true;
+}
+
+std::string Server::catch_word(const std::string& kind, const std::string& number) {
+    if (kind == "clear") {
+        catches_ = {};
+        return "nothing is caught";
+    }
+    const auto value = parse_integer(number);
+    if (kind == "exception") {
+        if (!value || *value > 255) throw UserError("catch exception: a vector is a number up to 255");
+        catches_.vectors.set(static_cast<usize>(*value));
+        return "caught: deliveries of vector " + number;
+    }
+    if (kind != "in" && kind != "out") throw UserError("catch in PORT, out PORT, exception VECTOR, or clear");
+    if (!value || *value > 0xFFFF) throw UserError("catch " + kind + ": a port is a number up to 0xFFFF");
+    (kind == "in" ? catches_.ports_read : catches_.ports_written).push_back(static_cast<u16>(*value));
+    return "caught: " + kind + " port " + number;
+}
+
+/// On GDB's console, before the stop.
+void Server::tell_catch(const std::optional<Probe::Hit>& hit) {
+    if (hit && !hit->breakpoint && !hit->range) connection_.send("O" + hex("caught: " + hit->detail + "\n"));
 }
 
 void Server::read_memory(const std::string& arguments) {
@@ -263,7 +304,7 @@ bool Server::point(const std::string& packet) {
 }
 
 Probe::What Server::what(std::vector<const Watch*>& of_range) const {
-    Probe::What wanted;
+    Probe::What wanted = catches_;
     wanted.breakpoints = breakpoints_;
     for (const Watch& watch : watches_)
         for (u64 done = 0; done < watch.length;) {
@@ -298,7 +339,7 @@ void Server::resume() {
     std::string why;
     {
         Probe probe(machine_, what(of_range));
-        probe.stop_after(machine_.now());
+        probe.stop_from(machine_.now());
         for (;;) {
             if (!session_.run_for_ns(kSliceNs)) return; // the session ended: serve() tells
             if (probe.hit()) break;
@@ -306,13 +347,28 @@ void Server::resume() {
             if (!connection_.connected()) return;
         }
         why = watch_text(probe.hit(), of_range);
+        tell_catch(probe.hit());
     }
     stopped(why);
 }
 
 /// One instruction, or one delivery of an interrupt. A halt is passed until something ends it.
 void Server::step() {
-    if (!session_.run_to(machine_.now() + 1)) return;
+    const CpuState& s = machine_.cpu().s;
+    const u64 linear = (s.seg[CS].base + s.rip) & 0xFFFFFFFF, stack = s.seg[SS].base + s.gpr[RSP];
+    bool interrupted = false;
+    {
+        Probe::What deliveries;
+        deliveries.vectors.set();
+        Probe probe(machine_, over_interrupts_ ? deliveries : Probe::What{});
+        probe.collect_until(machine_.now() + 1);
+        if (!session_.run_to(machine_.now() + 1)) return;
+        interrupted = probe.hit() && starts(probe.hit()->detail, "interrupt ");
+    }
+    if (interrupted) {
+        if (!finish_interrupt(linear, stack)) return;
+        if (!session_.run_to(machine_.now() + 1)) return;
+    }
     while (machine_.cpu().s.halted) {
         const Tick next =
             std::max(machine_.now() + 1, std::min(machine_.pc().events.next(), machine_.tick_after(kSliceNs)));
@@ -321,6 +377,24 @@ void Server::step() {
         if (!connection_.connected()) return;
     }
     stopped();
+}
+
+/// Runs until the interrupted instruction is next again, on the stack that it had. False: there is no one to tell.
+bool Server::finish_interrupt(u64 linear, u64 stack) {
+    Probe::What back;
+    back.breakpoints = {linear};
+    Probe probe(machine_, std::move(back));
+    probe.stop_after(machine_.now());
+    for (;;) {
+        if (!session_.run_for_ns(kSliceNs)) return false;
+        const CpuState& s = machine_.cpu().s;
+        if (probe.hit()) {
+            if (s.seg[SS].base + s.gpr[RSP] == stack) return true;
+            probe.stop_after(machine_.now());
+        }
+        if (const auto packet = connection_.receive(0); packet && *packet == "\x03") return true;
+        if (!connection_.connected()) return false;
+    }
 }
 
 void Server::reverse_step() {
@@ -340,6 +414,7 @@ void Server::reverse_resume() {
         if (found) hit = probe.hit();
     }
     timeline->seek(hit ? hit->tick : timeline->begin());
+    tell_catch(hit);
     stopped(hit ? watch_text(hit, of_range) : "replaylog:begin;");
 }
 

@@ -1,20 +1,17 @@
 #pragma once
 /// The GDB server: the machine waits for a debugger, which runs it forwards and backwards. `monitor WORD` takes the
 /// words of session scripts that look or travel. Nothing in the guest changes through breakpoints.
-/// NOT IMPLEMENTED: unix sockets, catchpoints of ports and exceptions (the words last-out and exception serve),
-/// stepping over interrupts, writing x87 registers.
+/// `monitor catch in PORT|out PORT|exception VECTOR|clear` stops there as well; `monitor step-over-interrupts on` makes
+/// a step that meets an interrupt run to the handler's end.
 #include "frontend/gdb/connection.h"
 #include "frontend/session.h"
 #include "machine/probe.h"
 
 namespace r86::gdb {
 
-/// Throws UserError.
-u16 parse_port(const std::string& text);
-
 class Server {
 public:
-    Server(Session& session, u16 port);
+    Server(Session& session, const Address& address);
     /// Until the session ends.
     void serve();
 
@@ -27,6 +24,12 @@ private:
     bool handle(const std::string& packet); ///< false: detached
     void query(const std::string& packet);
     void monitor(const std::string& line);
+    /// The server's own words; false if the line is none of them.
+    bool own_word(const std::string& line, std::vector<std::string>& answer);
+    std::string catch_word(const std::string& kind, const std::string& number);
+    void forget_points();
+    bool finish_interrupt(u64 linear, u64 stack);
+    void tell_catch(const std::optional<Probe::Hit>& hit);
     void read_memory(const std::string& arguments);
     void write_memory(const std::string& arguments);
     void read_registers();
@@ -45,6 +48,8 @@ private:
     Connection connection_;
     std::vector<u64> breakpoints_;
     std::vector<Watch> watches_;
+    Probe::What catches_; ///< ports and vectors
+    bool over_interrupts_ = false;
 };
 
 } // namespace r86::gdb

@@ -3,20 +3,15 @@
 
 usage: gdb_session.py PROGRAM     exit status 77: there is no gdb
 """
-import pathlib
-import re
-import shutil
-import socket
-import subprocess
 import sys
 import tempfile
+
+from gdb_harness import SKIP, Server, check, firmware, free_port, have_gdb
 
 # At F000:0000: MOV CX,100; 3: INC WORD [1000h]; 7: LOOP 3; 9: MOV AL,42h; B: OUT 80h,AL; D: MOV [2000h],AL; 10: JMP $
 CODE = bytes.fromhex("b96400 ff060010 e2fa b042 e680 a20020 ebfe")
 COMMANDS = """
-set pagination off
-set confirm off
-target remote 127.0.0.1:%d
+target remote %s
 break *0xf0009
 continue
 x/hx 0x1000
@@ -69,53 +64,16 @@ EXPECTED = [
 ]
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def main(program):
-    gdb = shutil.which("gdb")
-    if not gdb:
-        print("skipped: gdb is not installed")
-        return 77
-    port = free_port()
+    if not have_gdb():
+        return SKIP
     with tempfile.TemporaryDirectory() as folder:
-        bios = bytearray(b"\xf4" * 0x10000)
-        bios[: len(CODE)] = CODE
-        bios[0xFFF0:0xFFF5] = bytes.fromhex("ea000000f0")
-        firmware = pathlib.Path(folder, "bios.bin")
-        firmware.write_bytes(bios)
-        script = pathlib.Path(folder, "session.gdb")
-        script.write_text(COMMANDS % port)
-        machine = subprocess.Popen(
-            [program, "--headless", "--bios", firmware, "--vgabios", "none", "--memory", "4M", "--gdb", str(port)],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        machine = Server(program, free_port(), ["--bios", firmware(folder, CODE), "--vgabios", "none", "--memory", "4M"])
         try:
-            machine.stderr.readline()  # it listens
-            answer = subprocess.run(
-                [gdb, "-q", "-nx", "-batch", "-x", str(script)],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,  # where answers of `monitor` go
-                text=True,
-                timeout=120,
-            ).stdout
-            status = machine.wait(timeout=30)
+            answer = machine.talk(folder, COMMANDS % machine.target())
         finally:
-            machine.kill()
-    at = 0
-    for wanted in EXPECTED:
-        found = re.compile(wanted).search(answer, at)
-        if not found:
-            print(answer)
-            print("not found behind the one before:", wanted)
-            return 1
-        at = found.end()
-    print(f"{len(EXPECTED)} answers as expected")
-    return 0 if status == 0 else 1
+            status = machine.end()
+    return check(answer, EXPECTED) or status
 
 
 if __name__ == "__main__":
