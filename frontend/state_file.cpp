@@ -68,9 +68,10 @@ void load_state_file(Machine& machine, const std::string& path) {
     const std::vector<u8> before = machine.save();
     try {
         machine.load(state);
-    } catch (const UserError&) {
+    } catch (const UserError& error) {
         machine.load(before);
-        throw UserError(subject + "belongs to another machine; start with the options it was made with");
+        throw UserError(subject + "belongs to another machine; start with the options it was made with. " +
+                        error.what());
     }
 }
 

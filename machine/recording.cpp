@@ -76,15 +76,19 @@ private:
     bool fine_ = true;
 };
 
-u64 checksum(const char* tag, std::span<const u8> payload) {
+} // namespace
+
+u64 recording_checksum(const std::string& tag, std::span<const u8> payload) {
     Sha256 hash;
-    hash.update({reinterpret_cast<const u8*>(tag), 4});
+    hash.update({reinterpret_cast<const u8*>(tag.data()), 4});
     hash.update(payload);
     const auto digest = hash.finish();
     u64 value = 0;
     std::memcpy(&value, digest.data(), 8); // little-endian hosts only
     return value;
 }
+
+namespace {
 
 // Kinds of inputs in a file: the order of HostInput's alternatives, which must not change.
 void write_input(Out& out, const Recording::Input& recorded) {
@@ -237,7 +241,7 @@ void RecordingWriter::section(const char* tag, std::span<const u8> payload) {
     for (unsigned i = 0; i < 4; ++i) head.number(static_cast<u8>(tag[i]), 1);
     head.number(payload.size(), 4);
     head.number(stored.size(), 4);
-    head.number(checksum(tag, payload), 8);
+    head.number(recording_checksum(tag, payload), 8);
     out_.insert(out_.end(), head.bytes().begin(), head.bytes().end());
     out_.insert(out_.end(), stored.begin(), stored.end());
 }
@@ -339,7 +343,7 @@ Recording parse_recording(std::span<const u8> file, const std::string& name) {
             payload.resize(static_cast<usize>(size));
             if (!unpack(content, payload)) break;
         }
-        if (checksum(tag.c_str(), payload) != sum || !read_section(tag, payload, recording)) break;
+        if (recording_checksum(tag, payload) != sum || !read_section(tag, payload, recording)) break;
         ended = tag == "ENDS";
         file = file.subspan(kSectionHead + static_cast<usize>(stored));
     }

@@ -59,6 +59,9 @@ struct Recording {
     std::string trouble; ///< why not
 };
 
+/// Of a section whose tag has four characters.
+u64 recording_checksum(const std::string& tag, std::span<const u8> payload);
+
 class RecordingWriter {
 public:
     /// The file's beginning; then take() after each section.

@@ -1,0 +1,67 @@
+// A recording that somebody else made: parsed, a machine made of it, its inputs replayed, its ticks sought. Sections
+// are stored unpacked with right checksums first: a random change would never come past them.
+#include "core/error.h"
+#include "machine/recorder.h"
+#include "tests/fuzz/fuzz_board.h"
+#include <cstring>
+
+using namespace r86;
+
+namespace {
+
+constexpr Tick kMostTicks = 200'000;
+constexpr usize kFileHead = 19 + 4, kSectionHead = 4 + 4 + 4 + 8;
+
+void correct(std::vector<u8>& file) {
+    for (usize at = kFileHead; at + kSectionHead <= file.size();) {
+        u32 size = 0;
+        std::memcpy(&size, &file[at + 4], 4);
+        size = static_cast<u32>(std::min<usize>(size, file.size() - at - kSectionHead));
+        std::memcpy(&file[at + 4], &size, 4);
+        std::memcpy(&file[at + 8], &size, 4);
+        const std::string tag(file.begin() + static_cast<std::ptrdiff_t>(at),
+                              file.begin() + static_cast<std::ptrdiff_t>(at) + 4);
+        const u64 sum = recording_checksum(tag, std::span(file).subspan(at + kSectionHead, size));
+        std::memcpy(&file[at + 12], &sum, 8);
+        at += kSectionHead + size;
+    }
+}
+
+void replay(Recording recording) {
+    if (recording.configuration["memory"].size() > 8) return; // what the program refuses later costs nothing but time
+    MachineConfig config = recorded_machine(recording);
+    if (config.memory_bytes > (8 << 20)) return;
+    config.disks.push_back(numbered_image(4096));
+    Machine machine(std::move(config));
+    TimelineSettings settings;
+    settings.spacing = 20'000;
+    Timeline timeline(machine, settings);
+    std::vector<Timeline::LoggedInput> inputs;
+    for (const Recording::Input& input : recording.inputs) inputs.push_back({input.tick, input.input});
+    timeline.load_history(std::move(inputs), recording.end);
+    for (const RecordedDigest& digest : recording.digests) {
+        if (digest.tick > kMostTicks) break;
+        timeline.seek_with_inputs(digest.tick, static_cast<usize>(digest.inputs));
+        timeline.keep_checkpoint();
+    }
+    timeline.seek(std::min(recording.end, kMostTicks));
+    timeline.reverse_step(1000);
+    static_cast<void>(machine.picture());
+    static_cast<void>(machine.digest());
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size > 1 << 18) return 0;
+    std::vector<u8> file(data, data + size);
+    for (const bool corrected : {false, true}) {
+        if (corrected) correct(file);
+        try {
+            replay(parse_recording(file, "fuzz"));
+        } catch (const UserError& error) {
+            if (std::strchr(error.what(), '\n')) std::abort(); // one sentence
+        }
+    }
+    return 0;
+}
