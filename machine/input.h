@@ -38,7 +38,8 @@ struct Medium {
 };
 struct PowerButton {};
 struct Reset {};
-/// A debugger or script writes physical memory, or one field of the processor by its name in `visit` (little endian).
+/// A debugger or script writes physical memory, or one field by its name in `visit` (little endian): of the processor
+/// ("rsi"), or of a chip ("pit.counter[0].ce").
 struct Poke {
     std::string field; ///< empty: memory
     u64 address = 0;

@@ -201,10 +201,19 @@ bool Machine::apply(const HostInput& input) {
             }
             PatchVisitor patch(poke.field, poke.bytes);
             m.pc_.cpu.visit(patch);
-            return patch.found();
+            return patch.found() || m.poke_chip(poke);
         }
     };
     return std::visit(Door{*this}, input);
+}
+
+bool Machine::poke_chip(const input::Poke& poke) {
+    SaveVisitor looked_at(true); // chips bring up to date what they do lazily
+    pc_.visit(looked_at);
+    PatchVisitor patch(poke.field, poke.bytes);
+    pc_.visit(patch);
+    if (patch.found()) pc_.restored();
+    return patch.found();
 }
 
 void Machine::visit(StateVisitor& visitor) {

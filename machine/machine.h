@@ -101,6 +101,7 @@ private:
     bool handle_requests(Stop& stop);
     bool halt_is_dead() const;
     void skip_to(Tick tick);
+    bool poke_chip(const input::Poke& poke);
     bool change_medium(const input::Medium& medium);
     void attach_media();
     BlockImage* medium(u32 number);

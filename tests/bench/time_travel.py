@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""What time travel costs on this host, as a table: the recorder's overhead, the size of a recording, the pause of a
+checkpoint, the latency of a step backwards, and the time and size of a saved state.
+
+    tests/bench/time_travel.py [--build DIR] [--runs 5] [--only overhead,log,pause,reverse,state] [--out FILE]
+
+Overhead is CPU time from schedstat, of the emulation thread and of all threads, as medians of interleaved runs.
+"""
+import argparse
+import glob
+import os
+import pathlib
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROMPT = 'wait-screen "rewind86:/# " 180'
+
+
+class Session:
+    """rewind86 --script -, a command at a time."""
+
+    def __init__(self, program, *arguments):
+        self.process = subprocess.Popen([program, "--headless", "--script", "-", *map(str, arguments)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def ask(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        lines = []
+        while (line := self.process.stdout.readline().rstrip("\n")) != "ok":
+            assert line and not line.startswith("error"), (command, line)
+            lines.append(line)
+        return lines
+
+    def timed(self, command):
+        began = time.monotonic()
+        self.ask(command)
+        return (time.monotonic() - began) * 1000
+
+    def position(self):
+        return int(self.ask("position")[0].split()[1])
+
+    def cpu(self):
+        """Seconds of the emulation thread, of all threads."""
+        pid = self.process.pid
+        used = {os.path.basename(os.path.dirname(path)): int(open(path).read().split()[0]) / 1e9
+                for path in glob.glob(f"/proc/{pid}/task/*/schedstat")}
+        return used[str(pid)], sum(used.values())
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def percentile(values, share):
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def overhead(program, guest, runs):
+    settings = {"off": ["--rewind", "off"], "default": []}
+    used = {name: [] for name in settings}
+    for _ in range(runs):
+        for name, arguments in settings.items():
+            session = Session(program, "--cdrom", guest, "--boot", "d", *arguments)
+            session.ask(PROMPT)
+            used[name].append(session.cpu())
+            session.end()
+    median = {name: [statistics.median(v[i] for v in values) for i in (0, 1)] for name, values in used.items()}
+    rows = []
+    for i, what in ((0, "emulation thread"), (1, "all threads")):
+        share = (median["default"][i] / median["off"][i] - 1) * 100
+        rows.append((f"recorder, boot of the default guest, {what}", f"{share:+.1f} %",
+                     f"{median['off'][i]:.2f} s without, {median['default'][i]:.2f} s with; {runs} runs each"))
+    return rows
+
+
+def log(program, build, runs):
+    folder = build / "guests/packages/debian-installer-12-netboot-i386/usr/lib/debian-installer/images/12/i386/text/debian-installer/i386"
+    if not folder.exists():
+        return [("recording of the installer", "-", f"{folder} is not there")]
+    with tempfile.TemporaryDirectory() as scratch:
+        recording = pathlib.Path(scratch, "installer.r86")
+        session = Session(program, "--memory", "512M", "--kernel", folder / "linux", "--initrd", folder / "initrd.gz", "--append",
+                          "vga=normal", "--record", recording)
+        session.ask('wait-screen "Select a language" 600')
+        before = recording.stat().st_size
+        for _ in range(60):
+            session.ask("key down")
+            session.ask("key up")
+            session.ask("run-seconds 0.8")
+        size = recording.stat().st_size - before
+        session.end()
+        whole = recording.stat().st_size
+    return [("recording of 60 s of Debian's text installer driven by keys", f"{size / 1024:.0f} KiB",
+             f"with a digest at each checkpoint; {whole / 1024:.0f} KiB since power-on")]
+
+
+def pause(program, guest, build, runs):
+    subprocess.run(["cmake", "--build", build, "--target", "tool_checkpoint_pause"], check=True, stdout=subprocess.DEVNULL)
+    out = subprocess.run([build / "tests/tool_checkpoint_pause", guest], check=True, capture_output=True, text=True).stdout
+    figures = {line.split()[0]: line.split()[1:] for line in out.splitlines()}
+    return [("pause of a checkpoint at 128 MiB, median / 99 % / longest", " / ".join(figures["wall"]) + " ms",
+             f"CPU time {' / '.join(figures['cpu'])} ms; up to {figures['pages'][0]} pages changed")]
+
+
+def reverse(program, guest, runs):
+    session = Session(program, "--cdrom", guest, "--boot", "d")
+    session.ask(PROMPT)
+    session.ask(f"run-instructions {max(0, 2_000_000_000 - session.position())}")
+    end = session.position()
+    source = random.Random(86)
+    first, second = [], []
+    for _ in range(100):
+        session.ask(f"seek {source.randrange(1, end)}")
+        session.ask("position")
+        # Far away and back: what was laid close to the place is not what answers.
+        place = session.position()
+        session.ask(f"seek {source.randrange(1, end)}")
+        first.append(session.timed(f"seek {place - 1}"))
+        second.append(session.timed("reverse-step"))
+    seeks = [session.timed("reverse-step 1000000")]
+    session.end()
+    row = lambda values: f"{statistics.median(values):.0f} / {percentile(values, 0.9):.0f} / {max(values):.0f} ms"
+    return [(f"a step back at a random instant of {end / 1e9:.1f}e9 ticks, median / 90 % / worst", row(first), "100 instants, from anywhere"),
+            ("the second step beside it", row(second), f"a million ticks more: {seeks[0]:.0f} ms")]
+
+
+def state(program, guest, runs):
+    with tempfile.TemporaryDirectory() as scratch:
+        path = pathlib.Path(scratch, "state")
+        session = Session(program, "--cdrom", guest, "--boot", "d")
+        session.ask(PROMPT)
+        saved = [session.timed(f"savestate {path}") for _ in range(runs)]
+        loaded = [session.timed(f"loadstate {path}") for _ in range(runs)]
+        size = path.stat().st_size
+        session.end()
+    return [("saving the state at the default guest's prompt, 128 MiB", f"{statistics.median(saved):.0f} ms", f"{size / 2**20:.1f} MiB"),
+            ("loading it", f"{statistics.median(loaded):.0f} ms", "")]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", default="overhead,log,pause,reverse,state")
+    parser.add_argument("--out", type=pathlib.Path)
+    options = parser.parse_args()
+    build = options.build.resolve()
+    program, guest = build / "rewind86", build / "guests/default.iso"
+    makers = {"overhead": lambda: overhead(program, guest, options.runs), "log": lambda: log(program, build, options.runs),
+              "pause": lambda: pause(program, guest, build, options.runs), "reverse": lambda: reverse(program, guest, options.runs),
+              "state": lambda: state(program, guest, options.runs)}
+    lines = ["| what | figure | how |", "|---|---|---|"]
+    for name in options.only.split(","):
+        for row in makers[name]():
+            lines.append("| " + " | ".join(row) + " |")
+            print(lines[-1], flush=True)
+    if options.out:
+        options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
