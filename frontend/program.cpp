@@ -192,6 +192,7 @@ int run_program(const Options& options) {
     how.record = options.time_travel.record;
     how.sources["kernel_path"] = options.kernel;
     how.sources["initrd_path"] = options.initrd;
+    catch_signals();                  // before anything is written
     std::unique_ptr<AudioSink> audio; // outlives the machine
     Session session(std::move(config), how, results, {connectors.serial[0].get(), connectors.serial[1].get()});
     set_up_trace(session.machine().log(), options.trace);
@@ -199,7 +200,6 @@ int run_program(const Options& options) {
         results.use_file(options.script_output);
     else if (connectors.use_stdout())
         results.use_stderr();
-    catch_signals();
     on_terminal_quit([&session] { session.quit_with("Ctrl-A X"); });
     const struct Closer { // before the session goes: threads of channels speak to it
         Connectors& connectors;

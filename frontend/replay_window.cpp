@@ -38,11 +38,11 @@ int replay_in_window(Recording recording, const ReplayOptions& options) {
             shown->say("This replay has diverged from its recording: " + *field + ".");
         }
     };
+    catch_signals();
     std::unique_ptr<AudioSink> audio = open_audio(); // outlives the machine
     Session session(std::move(config), how, results, {nullptr, nullptr});
     shown = &session;
     session.connect_audio(audio.get());
-    catch_signals();
     std::thread emulation([&] {
         try {
             session.standing_still();

@@ -54,7 +54,8 @@ void Traveller::depart() {
 
 bool Traveller::go(Tick tick, Work work) {
     work_ = work;
-    const bool there = timeline_.seek(tick);
+    // Retraces and pictures are wanted all; else a checkpoint on the way may be jumped to.
+    const bool there = work == Work::Silent ? timeline_.seek(tick) : timeline_.play_to(tick);
     work_ = Work::None;
     done_.reset();
     return there;

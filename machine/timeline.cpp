@@ -300,6 +300,15 @@ bool Timeline::seek(Tick tick) {
     return machine_.now() == tick;
 }
 
+bool Timeline::play_to(Tick tick) {
+    if (!live_) {
+        const Tick within = std::min(tick, branch().end);
+        if (!replay(within, false)) return false;
+        if (within == branch().end) boundary();
+    }
+    return run_towards(tick);
+}
+
 bool Timeline::reverse_step(u64 ticks) {
     const Tick target = ticks > now() - begin() ? begin() : now() - ticks;
     const bool enough = ticks <= now() - begin();

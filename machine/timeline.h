@@ -69,6 +69,8 @@ public:
     // ---- going ------------------------------------------------------------------------------------------------------
     /// To a tick of the current branch; beyond its head the machine runs on live. False if it ended before.
     bool seek(Tick tick);
+    /// To a later tick of the current branch through everything that lies between: whoever watches sees all of it.
+    bool play_to(Tick tick);
     /// Runs on to the head of the branch.
     void go_live() { seek(head()); }
     bool step(u64 ticks) { return seek(now() + ticks); }

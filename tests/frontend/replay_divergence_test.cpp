@@ -32,7 +32,7 @@ struct Images {
         }
     }
     ~Images() { fs::remove_all(folder); }
-    std::shared_ptr<BlockImage> open(const char* name, MediaKind kind) const {
+    std::unique_ptr<BlockImage> open(const char* name, MediaKind kind) const {
         ImageOptions how;
         how.snapshot = true;
         return open_image((folder / name).string(), kind, how);
@@ -71,10 +71,11 @@ Recording record(const Images& images) {
     return parse_recording(file, "test");
 }
 
-/// "4A1Bh" as bytes with the lowest bit the other way round; nothing for what is no number.
+/// "4a1b" as little-endian bytes with the lowest bit the other way round; nothing for what is longer than a number.
 std::vector<u8> another(const std::string& value) {
-    if (value.empty() || value.back() != 'h' || value.size() > 17 || value.size() % 2 == 0) return {};
-    u64 number = std::stoull(value.substr(0, value.size() - 1), nullptr, 16) ^ 1;
+    if (value.empty() || value.size() > 16 || value.size() % 2 != 0) return {};
+    if (value.find_first_not_of("0123456789abcdef") != std::string::npos) return {};
+    u64 number = std::stoull(value, nullptr, 16) ^ 1;
     std::vector<u8> bytes;
     for (usize i = 0; i < value.size() / 2; ++i, number >>= 8) bytes.push_back(static_cast<u8>(number));
     return bytes;
