@@ -39,8 +39,7 @@ std::string TimeSlider::words() const {
     std::string text = clock_text(ns_);
     if (history_.head_ns >= ns_) text += " of " + clock_text(history_.head_ns);
     text += "   tick " + std::to_string(tick_);
-    if (history_.branches.size() > 1)
-        text += "   branch " + std::to_string(history_.branch);
+    if (history_.branches.size() > 1) text += "   branch " + std::to_string(history_.branch);
     if (history_.on_the_way)
         text += "   on the way: " + std::to_string(static_cast<int>(*history_.on_the_way * 100)) + "%";
     else if (history_.backwards)
