@@ -15,7 +15,7 @@ import tempfile
 
 SKIP = 77
 TICKS, EVERY = 60_000_000, 5_000_000
-SHORT = 15_000_000  # on an emulated AArch64
+SHORT = 5_000_000  # on an emulated AArch64, where a digest takes half a minute
 KEYS = ["--keys", "3"]
 
 
@@ -45,6 +45,8 @@ def main():
     if not image.exists():
         print(f"skipped: {image} is not there")
         return SKIP
+    copies = tempfile.TemporaryDirectory(dir=build)
+    image = shutil.copy(image, copies.name)  # somebody else may use it
     boot = ["--floppy", image, "--memory", "16", "--ticks", TICKS, "--every", EVERY]
     count = TICKS // EVERY
 
@@ -86,8 +88,8 @@ def main():
     other = build / "variants/aarch64/tests/tool_boot_digests"
     emulator = shutil.which("qemu-aarch64")
     if other.exists() and emulator:
-        short = ["--floppy", image, "--memory", "16", "--ticks", SHORT, "--every", EVERY]
-        same("on AArch64", wanted, run(emulator, other, *short), SHORT // EVERY)
+        short = ["--floppy", image, "--memory", "16", "--ticks", SHORT, "--every", SHORT]
+        same("on AArch64", wanted, run(emulator, other, *short), 1)
     else:
         print("skipped: the AArch64 build is not there (ctest -R variant_aarch64 makes it)")
     return 0
