@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One boot, many ways: with and without history, recorded and replayed, with other block sizes, dropped caches,
-checkpoints at random instants and looks back, in a window, beside a busy process, on an AArch64 processor (qemu-user):
-the same digest at every interval.
+checkpoints at random instants and looks back, in a window, beside a busy process: the same digest at every interval.
+NOT IMPLEMENTED: the same under qemu-user on AArch64.
 
     determinism_test.py PROGRAM BUILD_DIR      exit status 77: the guest is not there
 """
@@ -15,7 +15,6 @@ import tempfile
 
 SKIP = 77
 TICKS, EVERY = 60_000_000, 5_000_000
-SHORT = 5_000_000  # on an emulated AArch64, where a digest takes half a minute
 KEYS = ["--keys", "3"]
 
 
@@ -84,14 +83,6 @@ def main():
             same("in a window", wanted, run("xvfb-run", "-a", program, *window, *options), count)
         else:
             print("skipped: xvfb-run is not there")
-
-    other = build / "variants/aarch64/tests/tool_boot_digests"
-    emulator = shutil.which("qemu-aarch64")
-    if other.exists() and emulator:
-        short = ["--floppy", image, "--memory", "16", "--ticks", SHORT, "--every", SHORT]
-        same("on AArch64", wanted, run(emulator, other, *short), 1)
-    else:
-        print("skipped: the AArch64 build is not there (ctest -R variant_aarch64 makes it)")
     return 0
 
 
