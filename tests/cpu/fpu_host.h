@@ -3,10 +3,21 @@
 #include "cpu/fpu/float80.h"
 #include "tests/random.h"
 #include <cstring>
+#include <iomanip>
+#include <sstream>
+#include <string>
 
 namespace r86::fpu_test {
 
 using test::Random;
+
+/// Sign and exponent, significand: "3FFF:8000000000000000".
+inline std::string text(Float80 v) {
+    std::ostringstream out;
+    out << std::hex << std::uppercase << std::setfill('0') << std::setw(4) << v.sign_exponent << ':' << std::setw(16)
+        << v.significand;
+    return out.str();
+}
 
 inline Float80 random_float80(Random& random) {
     u64 significand = random.next() | fpu::kIntegerBit;

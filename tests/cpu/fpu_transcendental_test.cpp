@@ -4,8 +4,6 @@
 #include "cpu/fpu/transcendental.h"
 #include "tests/catch.h"
 #include "tests/cpu/fpu_host.h"
-#include <iomanip>
-#include <sstream>
 #if defined(R86_HAVE_MPFR)
 #include <mpfr.h>
 #endif
@@ -14,13 +12,6 @@ using namespace r86;
 using namespace r86::fpu_test;
 
 namespace {
-
-std::string text(Float80 v) {
-    std::ostringstream out;
-    out << std::hex << std::uppercase << std::setfill('0') << std::setw(4) << v.sign_exponent << ':' << std::setw(16)
-        << v.significand;
-    return out.str();
-}
 
 /// One instruction: a is ST(0), b is ST(1).
 struct Function {

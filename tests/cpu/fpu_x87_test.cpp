@@ -4,22 +4,9 @@
 #include "cpu/fpu/convert.h"
 #include "tests/catch.h"
 #include "tests/cpu/fpu_host.h"
-#include <iomanip>
-#include <sstream>
 
 using namespace r86;
 using namespace r86::fpu_test;
-
-namespace {
-
-std::string text(Float80 v) {
-    std::ostringstream out;
-    out << std::hex << std::uppercase << std::setfill('0') << std::setw(4) << v.sign_exponent << ':' << std::setw(16)
-        << v.significand;
-    return out.str();
-}
-
-} // namespace
 
 TEST_CASE("x87: constants and classes", "[fpu]") {
     using fpu::Class;
