@@ -58,4 +58,17 @@ for program in "$build"/tests/unit_*; do
     echo "== $variant: $(basename "$program")"
     "${emulator[@]}" "$program" '~[host]~[.]' || failed=1
 done
+
+# One boot on this processor and on the other: SeaBIOS, a boot loader, a kernel that unpacks itself; equal digests.
+native=$3/tests/tool_boot_digests guest=$3/guests/default.iso
+if [ "$variant" = aarch64 ] && [ -x "$native" ] && [ -f "$guest" ]; then
+    boot=(--cdrom "$guest" --memory 64 --ticks 150000000 --every 10000000 --keys 3)
+    "$native" "${boot[@]}" >"$build/digests.native"
+    "${emulator[@]}" "$build/tests/tool_boot_digests" "${boot[@]}" >"$build/digests.aarch64" || failed=1
+    if cmp "$build/digests.native" "$build/digests.aarch64"; then
+        echo "== $variant: $(wc -l <"$build/digests.native") digests of a boot as on the native processor"
+    else
+        failed=1
+    fi
+fi
 exit $failed
