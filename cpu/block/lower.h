@@ -94,6 +94,7 @@ bool lower_sse(const Insn& insn, LowerContext& context);
 bool lower_x87(const Insn& insn, LowerContext& context);
 bool lower_segment(const Insn& insn, LowerContext& context);
 bool lower_port(const Insn& insn, LowerContext& context);
+bool lower_time(const Insn& insn, LowerContext& context);
 
 /// The exit of a block that just runs on into the next one.
 void emit_fall_through(LowerContext& context);

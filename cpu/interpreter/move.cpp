@@ -1,5 +1,5 @@
 /// Hot handlers that move data and touch no flags: MOV, MOVZX, MOVSX, LEA, XCHG, CMOVcc, SETcc, CBW and CWD families,
-/// BSWAP, NOP, and single (not repeated) string moves.
+/// BSWAP, NOP with PAUSE and the fences, and single (not repeated) string moves.
 #include "cpu/alu.h"
 #include "cpu/block/lower.h"
 #include "cpu/decoder/mnemonics.h"
@@ -96,6 +96,20 @@ struct ConditionalMove {
             RegA<T>::set(cpu, op, value);
         }
     };
+};
+
+/// CMOVcc r32, m32 in a flat segment: memory is read whatever the condition.
+template <unsigned cc>
+struct ConditionalLoad {
+    static constexpr Touches touches = Touches::Reads;
+    static constexpr unsigned size = 4, slots = 1;
+    static bool run(Cpu& cpu, const Op& op, TlbTable* tlb, u64& linear) {
+        const u8* host = locate<u32, Flat, false>(cpu, op, tlb, linear);
+        if (!host) return false;
+        const u32 value = load_host<u32>(host);
+        RegA<u32>::set(cpu, op, condition(cpu.s.flags, cc) ? value : RegA<u32>::get(cpu, op));
+        return true;
+    }
 };
 
 template <unsigned cc>
@@ -330,6 +344,29 @@ constexpr std::array<Handler, 16> kConditionalMove = []<std::size_t... cc>(std::
 }
 (std::make_index_sequence<16>{});
 
+constexpr std::array<Handler, 16> kConditionalLoad = []<std::size_t... cc>(std::index_sequence<cc...>) {
+    return std::array<Handler, 16>{&hot<ConditionalLoad<cc>>...};
+}
+(std::make_index_sequence<16>{});
+
+bool lower_conditional_move(const Insn& insn, LowerContext& context) {
+    const Operand& to = insn.op[0];
+    const Operand& from = insn.op[1];
+    const unsigned cc = insn.opcode & 15;
+    if (from.kind == OperandKind::Mem) {
+        if (to.width != 4 || address_form(insn, context.mode) != AddressForm::Flat) return false;
+        Op& op = context.out.emit(kConditionalLoad[cc]);
+        set_address(op, insn);
+        op.a = to.reg;
+        return true;
+    }
+    if (to.width == 8) return false;
+    Op& op = context.out.emit((to.width == 4 ? kConditionalMove<u32> : kConditionalMove<u16>)[cc]);
+    op.a = to.reg;
+    op.b = from.reg;
+    return true;
+}
+
 bool lower_string(const Insn& insn, LowerContext& context) {
     if (insn.rep() || insn.repne() || insn.address_size != 4) return false;
     const bool flat = (context.mode & kModeFlatEs) && (context.mode & kModeFlatDs) && insn.mem.seg == DS;
@@ -382,14 +419,7 @@ bool lower_move(const Insn& insn, LowerContext& context) {
         op.b = register_field(insn.op[1], insn);
         return true;
     }
-    case Mnemonic::cmovcc: {
-        if (insn.op[1].kind != OperandKind::Gpr || insn.op[0].width == 8) return false;
-        Op& op =
-            context.out.emit((insn.op[0].width == 4 ? kConditionalMove<u32> : kConditionalMove<u16>)[insn.opcode & 15]);
-        op.a = insn.op[0].reg;
-        op.b = insn.op[1].reg;
-        return true;
-    }
+    case Mnemonic::cmovcc: return lower_conditional_move(insn, context);
     case Mnemonic::setcc:
         if (insn.op[0].kind != OperandKind::Gpr) return false;
         context.out.emit(kSetByte[insn.opcode & 15]).a = byte_register(insn.op[0].reg, insn.rex);
@@ -406,7 +436,11 @@ bool lower_move(const Insn& insn, LowerContext& context) {
         if (insn.op[0].width != 4) return false;
         context.out.emit(&hot<ByteSwap>).a = insn.op[0].reg;
         return true;
-    case Mnemonic::nop: context.out.emit(&hot<Nothing>); return true;
+    case Mnemonic::nop:
+    case Mnemonic::pause:
+    case Mnemonic::lfence: // every access is carried out in order
+    case Mnemonic::mfence:
+    case Mnemonic::sfence: context.out.emit(&hot<Nothing>); return true;
     case Mnemonic::lods:
     case Mnemonic::stos:
     case Mnemonic::movs: return lower_string(insn, context);

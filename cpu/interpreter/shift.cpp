@@ -37,7 +37,7 @@ struct ByImmediate {
 };
 
 /// The 32-bit form whose flags nobody sees, its register fixed.
-template <Shift kind>
+template <Shift kind, bool by_cl>
 struct Dead {
     template <unsigned n>
     struct Body {
@@ -45,7 +45,7 @@ struct Dead {
         static constexpr unsigned slots = 1;
         static void run(Cpu& cpu, const Op& op) {
             const u32 value = Fixed<n>::get(cpu, op);
-            const unsigned count = op.b;
+            const unsigned count = by_cl ? cpu.s.gpr[RCX] & 31 : op.b;
             Fixed<n>::set(cpu, op,
                           kind == Shift::Shl   ? value << count
                           : kind == Shift::Shr ? value >> count
@@ -122,15 +122,16 @@ bool lower(const Insn& insn, LowerContext& context) {
         count = insn.imm & 31;
         if (count == 0) return false; // changes nothing; the generic form knows
         if (to.width == 4)
-            handler =
-                context.flags_dead ? per_register<Dead<kind>::template Body>[to.reg] : &hot<ByImmediate<kind, u32>>;
+            handler = context.flags_dead ? per_register<Dead<kind, false>::template Body>[to.reg]
+                                         : &hot<ByImmediate<kind, u32>>;
         else if (to.width == 2)
             handler = &hot<ByImmediate<kind, u16>>;
         else
             handler = &hot<ByImmediate<kind, u8>>;
     } else {
         if (to.width == 4)
-            handler = &hot<ByCl<kind, u32>>;
+            handler =
+                context.flags_dead ? per_register<Dead<kind, true>::template Body>[to.reg] : &hot<ByCl<kind, u32>>;
         else if (to.width == 2)
             handler = &hot<ByCl<kind, u16>>;
         else

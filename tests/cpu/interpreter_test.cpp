@@ -68,7 +68,7 @@ private:
     }
     void instruction() {
         const u32 op = below(8) * 8;
-        switch (below(22)) {
+        switch (below(24)) {
         case 0:
         case 1: add({op + 1}); return operand(scratch());
         case 2: add({op + 3}); return operand(scratch());
@@ -111,6 +111,13 @@ private:
             add({0xA3});
             return add32(patches_.empty() || below(2) ? kCounter + 64 + 4 * below(8)
                                                       : kCodeBase + patches_[below(static_cast<u32>(patches_.size()))]);
+        case 21: add({0x0F, 0x40 | below(16)}); return operand(scratch()); // CMOVcc
+        case 22: // time is the boundary's, wherever in a block it is asked for
+            switch (below(3)) {
+            case 0: return add({0x0F, 0x31});                          // RDTSC
+            case 1: return add({0xF3, 0x90});                          // PAUSE
+            default: return add({0x0F, 0xAE, 0xE8 | below(3) * 0x08}); // LFENCE, MFENCE, SFENCE
+            }
         default: // a page-table entry of a data page gets the value that it has: OR [entry], 7
             add({0x83, 0x0D});
             add32(kPageTables + 0x1000 + 4 * ((kData >> 12) + below(3)));
