@@ -79,12 +79,8 @@ TEST_CASE("qcow2: killed between any two writes, nothing flushed is lost and onl
         Guest guest(7, (1 << 20) / kSector);
         MemoryNeighbours neighbours;
         if (with_parent) {
-            std::vector<u8> base;
-            for (u32 s = 0; s < guest.sectors / 2; ++s) {
-                const auto sector = numbered_sector(s + 1);
-                base.insert(base.end(), sector.begin(), sector.end());
-                guest.now[s] = guest.flushed[s] = s + 1;
-            }
+            const auto base = numbered_disk(guest.sectors / 2);
+            for (u32 s = 0; s < guest.sectors / 2; ++s) guest.now[s] = guest.flushed[s] = s + 1;
             neighbours.parent = [base] { return make_memory_image(base, true, "base"); };
         }
         u64 changes = 0;
@@ -125,12 +121,8 @@ TEST_CASE("qcow2: a power cut that keeps any part of what was not flushed loses 
         Guest guest(seed, (1 << 20) / kSector);
         MemoryNeighbours neighbours;
         if (with_parent) {
-            std::vector<u8> base;
-            for (u32 s = 0; s < guest.sectors; ++s) {
-                const auto sector = numbered_sector(s + 1);
-                base.insert(base.end(), sector.begin(), sector.end());
-                guest.now[s] = guest.flushed[s] = s + 1;
-            }
+            const auto base = numbered_disk(guest.sectors);
+            for (u32 s = 0; s < guest.sectors; ++s) guest.now[s] = guest.flushed[s] = s + 1;
             neighbours.parent = [base] { return make_memory_image(base, true, "base"); };
         }
         disk->flushed = disk->content;
