@@ -1,78 +1,342 @@
 #include "frontend/state_file.h"
 #include "core/error.h"
 #include "frontend/host/files.h"
+#include "machine/pack.h"
+#include "machine/visitors.h"
 #include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <map>
 #include <string_view>
+#include <thread>
 #include <zlib.h>
 
 namespace r86 {
 
 namespace {
 
-// magic, version, size of the state, SHA-256 of the packed state, then the packed state; numbers are little-endian.
 constexpr std::string_view kMagic = "rewind86 savestate\n";
-constexpr u64 kVersion = 1;
-constexpr usize kHeader = kMagic.size() + 8 + 8 + 32;
-constexpr u64 kMostState = u64{8} << 30;
+constexpr u64 kVersion = 2;
+constexpr u32 kSectionVersion = 1; ///< of every part so far
+constexpr usize kHeader = kMagic.size() + 8 + 8 + 8;
+constexpr usize kSectionHead = 1 + 4 + 4 + 4;
+constexpr usize kSectionFixed = kSectionHead + 4; ///< and its name and content
+constexpr u64 kMostFile = u64{8} << 30;
+constexpr usize kPageRecord = 4 + kPageSize;
+constexpr usize kPagesOfPiece = 256;
+constexpr usize kPiece = kPagesOfPiece * kPageRecord; ///< a section's content before packing at most
+constexpr unsigned kMostThreads = 4;
 
-void put_u64(std::vector<u8>& out, u64 value) {
-    for (unsigned i = 0; i < 8; ++i) out.push_back(static_cast<u8>(value >> (8 * i)));
+void put(std::vector<u8>& out, u64 value, unsigned bytes) {
+    for (unsigned i = 0; i < bytes; ++i) out.push_back(static_cast<u8>(value >> (8 * i)));
 }
 
-u64 get_u64(const u8* in) {
+u64 get(const u8* in, unsigned bytes) {
     u64 value = 0;
-    for (unsigned i = 0; i < 8; ++i) value |= u64{in[i]} << (8 * i);
+    for (unsigned i = 0; i < bytes; ++i) value |= u64{in[i]} << (8 * i);
     return value;
 }
 
-std::array<u8, 32> checksum(std::span<const u8> bytes) {
-    Sha256 hash;
-    hash.update(bytes);
-    return hash.finish();
+u32 checksum(std::span<const u8> bytes) {
+    return static_cast<u32>(crc32_z(crc32(0, nullptr, 0), bytes.data(), bytes.size()));
 }
+
+bool is_zero(std::span<const u8> page) {
+    return page[0] == 0 && std::memcmp(page.data(), page.data() + 1, page.size() - 1) == 0;
+}
+
+/// Calls `work` with each number below `count`, on a few threads; it must not throw.
+template <class Work>
+void share_out(usize count, const Work& work) {
+    std::atomic<usize> next = 0;
+    const auto run = [&] {
+        for (usize i = next++; i < count; i = next++) work(i);
+    };
+    std::vector<std::thread> others;
+    const usize threads = std::min<usize>({count, kMostThreads, std::max(1u, std::thread::hardware_concurrency())});
+    for (usize i = 1; i < threads; ++i) others.emplace_back(run);
+    run();
+    for (std::thread& other : others) other.join();
+}
+
+// Saving -------------------------------------------------------------------------------------------------------------
+
+/// A section to be made: bytes of a part, or the pages of a memory from `first_page` on.
+struct Piece {
+    std::string_view name;
+    std::span<const u8> bytes;
+    bool paged = false;
+    usize first_page = 0;
+};
+
+/// Without those that are zero; empty if all are.
+std::vector<u8> pages_of(const Piece& piece) {
+    std::vector<u8> out;
+    out.reserve(kPiece);
+    for (usize at = 0; at < piece.bytes.size(); at += kPageSize) {
+        const auto page = piece.bytes.subspan(at, kPageSize);
+        if (is_zero(page)) continue;
+        put(out, piece.first_page + at / kPageSize, 4);
+        out.insert(out.end(), page.begin(), page.end());
+    }
+    return out;
+}
+
+std::vector<u8> section_of(const Piece& piece, Packer& packer) {
+    std::vector<u8> pages;
+    std::span<const u8> content = piece.bytes;
+    if (piece.paged) {
+        pages = pages_of(piece);
+        if (pages.empty()) return {};
+        content = pages;
+    }
+    std::vector<u8> packed;
+    const usize size = content.size();
+    if (packer.pack(content, packed)) content = packed;
+    std::vector<u8> out;
+    out.reserve(kSectionFixed + piece.name.size() + content.size());
+    put(out, piece.name.size(), 1);
+    put(out, size, 4);
+    put(out, content.size(), 4);
+    put(out, 0, 4);
+    put(out, kSectionVersion, 4);
+    out.insert(out.end(), piece.name.begin(), piece.name.end());
+    out.insert(out.end(), content.begin(), content.end());
+    const u32 sum = checksum(std::span(out).subspan(kSectionHead));
+    for (unsigned i = 0; i < 4; ++i) out[kSectionHead - 4 + i] = static_cast<u8>(sum >> (8 * i));
+    return out;
+}
+
+std::vector<u8> save_part(const StatePart& part) {
+    SaveVisitor visitor(true);
+    part.visit(visitor);
+    return visitor.take();
+}
+
+// Loading ------------------------------------------------------------------------------------------------------------
+
+struct Section {
+    std::string name;
+    u32 version = 0;
+    u32 size = 0;
+    u32 sum = 0;
+    std::span<const u8> summed; ///< version, name, content
+    std::span<const u8> stored;
+    std::vector<u8> content;
+};
+
+/// The sections that a file lists; throws if that is not exactly what it holds.
+std::vector<Section> sections_of(std::span<const u8> file, const std::string& subject) {
+    const UserError damaged(subject + "is damaged");
+    const u64 count = get(file.data() + kMagic.size() + 8, 8), bytes = get(file.data() + kMagic.size() + 16, 8);
+    file = file.subspan(kHeader);
+    if (bytes != file.size() || count > file.size() / kSectionFixed) throw damaged;
+    std::vector<Section> sections(static_cast<usize>(count));
+    for (Section& section : sections) {
+        if (file.size() < kSectionFixed) throw damaged;
+        const usize name_size = file[0];
+        section.size = static_cast<u32>(get(&file[1], 4));
+        const u64 stored = get(&file[5], 4);
+        section.sum = static_cast<u32>(get(&file[9], 4));
+        const u64 all = kSectionFixed + name_size + stored;
+        if (section.size > kPiece || stored > section.size || all > file.size()) throw damaged;
+        section.summed = file.subspan(kSectionHead, static_cast<usize>(all) - kSectionHead);
+        section.version = static_cast<u32>(get(section.summed.data(), 4));
+        section.name.assign(section.summed.begin() + 4,
+                            section.summed.begin() + 4 + static_cast<std::ptrdiff_t>(name_size));
+        section.stored = section.summed.subspan(4 + name_size);
+        file = file.subspan(static_cast<usize>(all));
+    }
+    if (!file.empty()) throw damaged;
+    const auto strange = [](char c) { return c <= ' ' || c > '~'; }; // names stand in messages
+    for (const Section& section : sections)
+        if (std::any_of(section.name.begin(), section.name.end(), strange)) throw damaged;
+    std::atomic<bool> whole = true;
+    share_out(sections.size(), [&](usize i) {
+        if (checksum(sections[i].summed) != sections[i].sum) whole = false;
+    });
+    if (!whole) throw damaged;
+    return sections;
+}
+
+/// What a file holds for one machine, checked as far as that is possible without changing the machine.
+class Loader {
+public:
+    Loader(Machine& machine, std::span<const u8> file, std::string subject)
+        : machine_(machine), subject_(std::move(subject)), sections_(sections_of(file, subject_)),
+          parts_(machine.state_parts()), memories_(machine.state_memories()) {
+        check_names();
+        unpack_all();
+        for (const Section& section : sections_)
+            if (memory(section.name)) check_pages(section);
+    }
+
+    void load() {
+        std::vector<std::vector<u8>> before;
+        try {
+            for (const StatePart& part : parts_) {
+                before.push_back(save_part(part));
+                LoadVisitor visitor(content_of(part.name), true);
+                part.visit(visitor);
+                if (!visitor.finished()) throw UserError("It says more about '" + part.name + "' than this one knows.");
+            }
+        } catch (const UserError& error) {
+            put_back(before);
+            other_machine(error.what());
+        }
+        for (const Machine::StateMemory& memory : memories_) load_memory(memory);
+        machine_.state_replaced();
+    }
+
+private:
+    [[noreturn]] void damaged() const { throw UserError(subject_ + "is damaged"); }
+    [[noreturn]] void other_machine(const std::string& why) const {
+        throw UserError(subject_ + "belongs to another machine; start with the options it was made with. " + why);
+    }
+
+    const Machine::StateMemory* memory(std::string_view name) const {
+        const auto found =
+            std::find_if(memories_.begin(), memories_.end(), [&](const auto& m) { return m.name == name; });
+        return found == memories_.end() ? nullptr : &*found;
+    }
+
+    void check_names() const {
+        std::map<std::string_view, u64> room; // in bytes
+        std::map<std::string_view, u64> there;
+        for (const StatePart& part : parts_) room[part.name] = part.most_bytes;
+        for (const auto& [name, bytes] : memories_) room[name] = bytes.size() / kPageSize * kPageRecord;
+        for (const Section& section : sections_) {
+            const auto found = room.find(section.name);
+            if (found == room.end()) other_machine("This one has no '" + section.name + "'.");
+            if (section.version != kSectionVersion)
+                throw UserError(subject_ + "has version " + std::to_string(section.version) + " of '" + section.name +
+                                "'; this program reads version " + std::to_string(kSectionVersion));
+            there[section.name] += section.size;
+        }
+        for (const StatePart& part : parts_)
+            if (!there.count(part.name)) other_machine("It has no '" + part.name + "'.");
+        for (const auto& [name, size] : there)
+            if (size > room[name]) other_machine("Its '" + std::string(name) + "' is longer than this one's.");
+    }
+
+    void unpack_all() {
+        std::atomic<bool> whole = true;
+        share_out(sections_.size(), [&](usize i) {
+            Section& section = sections_[i];
+            if (section.stored.size() == section.size) {
+                section.content.assign(section.stored.begin(), section.stored.end());
+                return;
+            }
+            section.content.resize(section.size);
+            if (!unpack(section.stored, section.content)) whole = false;
+        });
+        if (!whole) damaged();
+    }
+
+    /// Numbers ascend and are the memory's.
+    void check_pages(const Section& section) {
+        u64& next = next_page_[section.name];
+        if (section.content.size() % kPageRecord) damaged();
+        for (usize at = 0; at < section.content.size(); at += kPageRecord) {
+            const u64 page = get(&section.content[at], 4);
+            if (page < next) damaged();
+            if (page >= memory(section.name)->bytes.size() / kPageSize)
+                other_machine("Its '" + section.name + "' is larger than this one's.");
+            next = page + 1;
+        }
+    }
+
+    std::span<const u8> content_of(const std::string& name) {
+        joined_.clear();
+        for (const Section& section : sections_)
+            if (section.name == name) joined_.insert(joined_.end(), section.content.begin(), section.content.end());
+        return joined_;
+    }
+
+    /// The last one of `before` refused in the middle. Memories were not touched yet.
+    void put_back(const std::vector<std::vector<u8>>& before) {
+        for (usize i = 0; i < before.size(); ++i) {
+            LoadVisitor visitor(before[i], true);
+            parts_[i].visit(visitor);
+        }
+        machine_.state_put_back();
+    }
+
+    void load_memory(const Machine::StateMemory& memory) const {
+        u64 next = 0;
+        const auto clear_to = [&](u64 page) {
+            for (; next < page; ++next) {
+                const auto bytes = memory.bytes.subspan(next * kPageSize, kPageSize);
+                if (!is_zero(bytes)) std::fill(bytes.begin(), bytes.end(), u8{0});
+            }
+        };
+        for (const Section& section : sections_) {
+            if (section.name != memory.name) continue;
+            for (usize at = 0; at < section.content.size(); at += kPageRecord) {
+                const u64 page = get(&section.content[at], 4);
+                clear_to(page);
+                std::memcpy(&memory.bytes[page * kPageSize], &section.content[at + 4], kPageSize);
+                next = page + 1;
+            }
+        }
+        clear_to(memory.bytes.size() / kPageSize);
+    }
+
+    Machine& machine_;
+    std::string subject_;
+    std::vector<Section> sections_;
+    std::vector<StatePart> parts_;
+    std::vector<Machine::StateMemory> memories_;
+    std::map<std::string, u64> next_page_;
+    std::vector<u8> joined_;
+};
 
 } // namespace
 
-void save_state_file(Machine& machine, const std::string& path) {
-    const std::vector<u8> state = machine.save();
-    uLongf packed_size = compressBound(static_cast<uLong>(state.size()));
-    std::vector<u8> packed(packed_size);
-    if (compress2(packed.data(), &packed_size, state.data(), static_cast<uLong>(state.size()), 1) != Z_OK)
-        throw UserError("the state could not be compressed");
-    packed.resize(packed_size);
-    std::vector<u8> file(kMagic.begin(), kMagic.end());
-    put_u64(file, kVersion);
-    put_u64(file, state.size());
-    const auto sum = checksum(packed);
-    file.insert(file.end(), sum.begin(), sum.end());
-    file.insert(file.end(), packed.begin(), packed.end());
-    write_host_file(path, file);
+std::vector<u8> pack_state(Machine& machine) {
+    const std::vector<StatePart> parts = machine.state_parts();
+    const std::vector<Machine::StateMemory> memories = machine.state_memories();
+    std::vector<std::vector<u8>> contents;
+    for (const StatePart& part : parts) contents.push_back(save_part(part)); // first: chips settle their memory
+    std::vector<Piece> pieces;
+    for (usize n = 0; n < parts.size(); ++n)
+        for (usize at = 0; at < contents[n].size(); at += kPiece)
+            pieces.push_back(
+                {parts[n].name, std::span(contents[n]).subspan(at, std::min(kPiece, contents[n].size() - at))});
+    for (const auto& [name, bytes] : memories)
+        for (usize at = 0; at < bytes.size(); at += kPagesOfPiece * kPageSize)
+            pieces.push_back({name, bytes.subspan(at, std::min(kPagesOfPiece * kPageSize, bytes.size() - at)), true,
+                              at / kPageSize});
+    std::vector<std::vector<u8>> sections(pieces.size());
+    share_out(pieces.size(), [&](usize i) {
+        thread_local Packer packer;
+        sections[i] = section_of(pieces[i], packer);
+    });
+    u64 count = 0, bytes = 0;
+    for (const auto& section : sections) {
+        count += !section.empty();
+        bytes += section.size();
+    }
+    std::vector<u8> file;
+    file.reserve(kHeader + static_cast<usize>(bytes));
+    file.assign(kMagic.begin(), kMagic.end());
+    for (const u64 number : {kVersion, count, bytes}) put(file, number, 8);
+    for (const auto& section : sections) file.insert(file.end(), section.begin(), section.end());
+    return file;
 }
 
-void load_state_file(Machine& machine, const std::string& path) {
-    const std::vector<u8> file = read_host_file(path, "state", kMostState);
-    const std::string subject = "state '" + path + "' ";
+void unpack_state(Machine& machine, std::span<const u8> file, const std::string& subject) {
     if (file.size() < kHeader || !std::equal(kMagic.begin(), kMagic.end(), file.begin()))
         throw UserError(subject + "is no saved state of this program");
-    const u8* header = file.data() + kMagic.size();
-    if (get_u64(header) != kVersion) throw UserError(subject + "was made by another version of this program");
-    const u64 size = get_u64(header + 8);
-    const std::span<const u8> packed(file.data() + kHeader, file.size() - kHeader);
-    const auto sum = checksum(packed);
-    if (size > kMostState || !std::equal(sum.begin(), sum.end(), header + 16)) throw UserError(subject + "is damaged");
-    std::vector<u8> state(size);
-    uLongf unpacked = static_cast<uLongf>(size);
-    if (uncompress(state.data(), &unpacked, packed.data(), static_cast<uLong>(packed.size())) != Z_OK ||
-        unpacked != size)
-        throw UserError(subject + "is damaged");
-    const std::vector<u8> before = machine.save();
-    try {
-        machine.load(state);
-    } catch (const UserError& error) {
-        machine.load(before);
-        throw UserError(subject + "belongs to another machine; start with the options it was made with. " +
-                        error.what());
-    }
+    if (get(file.data() + kMagic.size(), 8) != kVersion)
+        throw UserError(subject + "was made by another version of this program");
+    Loader(machine, file, subject).load();
+}
+
+void save_state_file(Machine& machine, const std::string& path) { write_host_file(path, pack_state(machine)); }
+
+void load_state_file(Machine& machine, const std::string& path) {
+    unpack_state(machine, read_host_file(path, "state", kMostFile), "state '" + path + "' ");
 }
 
 } // namespace r86

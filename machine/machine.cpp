@@ -219,13 +219,60 @@ bool Machine::poke_chip(const input::Poke& poke) {
 void Machine::visit(StateVisitor& visitor) {
     visitor.begin("machine");
     pc_.visit(visitor);
+    visit_board(visitor);
+    visitor.end();
+}
+
+void Machine::visit_board(StateVisitor& visitor) {
     auto& [cdrom0, floppy] = in_drives_;
     visitor.field("medium_cdrom0", cdrom0);
     visitor.field("medium_floppy", floppy);
     visitor.field("ended", ended_);
     visitor.field("end_reason", end_.reason);
     visitor.field("end_code", end_.code);
-    visitor.end();
+}
+
+std::vector<StatePart> Machine::state_parts() {
+    constexpr u64 kMostBoard = u64{1} << 20, kMostOfCluster = 64; // beside its content
+    std::vector<StatePart> parts = pc_.parts();
+    const auto add = [&parts](std::string name, u64 most, auto visit) {
+        parts.push_back({name, most, [name, visit](StateVisitor& visitor) {
+                             visitor.begin(name);
+                             visit(visitor);
+                             visitor.end();
+                         }});
+    };
+    add("machine", kMostBoard, [this](StateVisitor& visitor) {
+        for (const StateMemory& memory : state_memories()) {
+            u64 bytes = memory.bytes.size();
+            const std::string field = memory.name + "_bytes";
+            visitor.field(field, bytes);
+            if (bytes != memory.bytes.size())
+                throw UserError("The saved state does not fit this machine: it differs at 'machine." + field + "'.");
+        }
+        visit_board(visitor);
+    });
+    for (const auto& [number, image] : images()) {
+        const bool disk = number < kFirstRemovable;
+        add((disk ? "disk" : "medium") + std::to_string(disk ? number : number - kFirstRemovable),
+            kMostBoard + image->size() + image->size() / BlockImage::kClusterBytes * kMostOfCluster,
+            [image = image](StateVisitor& visitor) { image->visit(visitor); });
+    }
+    return parts;
+}
+
+std::vector<Machine::StateMemory> Machine::state_memories() {
+    return {{"ram", pc_.memory.ram()}, {"video_memory", pc_.vga.vram()}};
+}
+
+void Machine::state_put_back() {
+    attach_media();
+    pc_.loaded();
+}
+
+void Machine::state_replaced() {
+    state_put_back();
+    if (history_) history_->state_replaced();
 }
 
 std::vector<std::pair<u32, BlockImage*>> Machine::images() {
@@ -303,9 +350,7 @@ void Machine::load(std::span<const u8> saved) {
     for (const auto& image : media_)
         if (image) visitor.field("medium", *image);
     visitor.end();
-    attach_media();
-    pc_.loaded();
-    if (history_) history_->state_replaced();
+    state_replaced();
 }
 
 std::vector<u8> Machine::read_physical(u64 address, usize length) {

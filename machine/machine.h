@@ -78,6 +78,19 @@ public:
     std::vector<u8> save_chips();
     /// The other way; decoded blocks stay, so the pages must be restored through PhysicalMemory.
     void load_chips(std::span<const u8> saved);
+    /// The whole state but the memories, part by part: processor, chips, drives, the changes of each image. All parts
+    /// leave bulk out (StateVisitor::skips_bulk).
+    std::vector<StatePart> state_parts();
+    struct StateMemory {
+        std::string name;
+        std::span<u8> bytes;
+    };
+    /// RAM and video memory.
+    std::vector<StateMemory> state_memories();
+    /// After all of that was replaced from outside.
+    void state_replaced();
+    /// After the parts were replaced and put back; the history goes on.
+    void state_put_back();
     /// Every image that the machine knows, with a number that stays: disks by their place, then removable media.
     std::vector<std::pair<u32, BlockImage*>> images();
     RamHash memory_hash();
@@ -103,6 +116,7 @@ private:
     void skip_to(Tick tick);
     bool poke_chip(const input::Poke& poke);
     bool change_medium(const input::Medium& medium);
+    void visit_board(StateVisitor& visitor);
     void attach_media();
     BlockImage* medium(u32 number);
 

@@ -316,12 +316,26 @@ void Pc::reset(ResetKind kind) {
     requests = {};
 }
 
+template <class F>
+void Pc::for_each_part(F&& f) {
+    f("clock", clock);
+    f("cpu", cpu);
+    f("events", events);
+    f("irqs", irqs);
+    for_each_device(f);
+}
+
 void Pc::visit(StateVisitor& visitor) {
-    visitor.field("clock", clock);
-    visitor.field("cpu", cpu);
-    visitor.field("events", events);
-    visitor.field("irqs", irqs);
-    for_each_device([&visitor](const char* name, auto& device) { visitor.field(name, device); });
+    for_each_part([&visitor](const char* name, auto& part) { visitor.field(name, part); });
+}
+
+std::vector<StatePart> Pc::parts() {
+    constexpr u64 kMostBytes = u64{64} << 20;
+    std::vector<StatePart> all;
+    for_each_part([&all](const char* name, auto& part) {
+        all.push_back({name, kMostBytes, [name, &part](StateVisitor& visitor) { visitor.field(name, part); }});
+    });
+    return all;
 }
 
 void Pc::loaded() {

@@ -32,6 +32,9 @@
 #include "devices/vga.h"
 #include "machine/config.h"
 #include "machine/irq_lines.h"
+#include <functional>
+#include <string>
+#include <vector>
 
 namespace r86 {
 
@@ -45,6 +48,13 @@ struct BoardRequests {
     bool any() const { return init || reset || power_off || guest_exit; }
 };
 
+/// A piece of the state that is saved, checked and named by itself.
+struct StatePart {
+    std::string name;
+    u64 most_bytes = 0; ///< what it says of itself is never longer
+    std::function<void(StateVisitor&)> visit;
+};
+
 class Pc {
 public:
     /// `config` outlives the PC: it owns the media.
@@ -53,6 +63,8 @@ public:
     void reset(ResetKind kind);
     /// Everything but the contents of RAM and media.
     void visit(StateVisitor& visitor);
+    /// The same, part by part: the clock, the processor, each chip.
+    std::vector<StatePart> parts();
     void loaded();
     /// INIT#: the processor and its local APIC.
     void init_processor();
@@ -136,6 +148,9 @@ private:
     /// Every chip with its name, in the order of reset and visit.
     template <class F>
     void for_each_device(F&& f);
+    /// Everything that has a state, in the order of the visit.
+    template <class F>
+    void for_each_part(F&& f);
 };
 
 } // namespace r86
