@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <unistd.h>
 
 namespace r86 {
 
@@ -278,14 +279,18 @@ ReplayOptions parse(int argc, char** argv) {
         }
     }
     if (options.file.empty()) throw UserError(kUsage);
-    // Who asks for an explanation wants an answer, not a show.
-    options.window = window ? *window : !options.explain && can_open_window();
+    // Who asks for an explanation, or reads the results by a program, wants an answer, not a show.
+    options.window = window ? *window : !options.explain && ::isatty(STDOUT_FILENO) && can_open_window();
     return options;
 }
 
 } // namespace
 
 int replay_command(int argc, char** argv) {
+    if (argc == 2 && std::strcmp(argv[1], "--help") == 0) {
+        std::printf("%s\n", kUsage);
+        return kExitOk;
+    }
     const ReplayOptions options = parse(argc, argv);
     Recording recording = parse_recording(read_host_file(options.file, "recording"), options.file);
     if (!recording.trouble.empty()) Results::message(recording.trouble);

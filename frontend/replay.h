@@ -1,7 +1,7 @@
 #pragma once
 /// `rewind86 replay FILE [--image PATH]... [--explain]`: replays a recording, in the window or without a display, and
-/// compares it with the digests that it holds. Images are found by content, at the recorded path or among those given,
-/// and never written.
+/// compares it with the digests that it holds. Unless told it takes the window if there is a display and a terminal
+/// reads the results. Images are found by content, at the recorded path or among those given, and never written.
 /// NOT IMPLEMENTED: inputs of another machine's semantics revision.
 #include "machine/recording.h"
 #include <memory>

@@ -38,6 +38,9 @@ int replay_in_window(Recording recording, const ReplayOptions& options) {
             shown->say("This replay has diverged from its recording: " + *field + ".");
         }
     };
+    playing.at_end = [&](Machine& machine) {
+        if (!diverged) results.line("digest " + std::to_string(machine.now()) + " " + machine.digest());
+    };
     catch_signals();
     std::unique_ptr<AudioSink> audio = open_audio(); // outlives the machine
     Session session(std::move(config), how, results, {nullptr, nullptr});

@@ -85,6 +85,7 @@ Tick Session::slice_end(Tick target) const {
     if (next_digest_ < options_.digest_at.size()) end = std::min(end, options_.digest_at[next_digest_]);
     if (options_.playing && next_mark_ < options_.playing->marks.size())
         end = std::min(end, std::max(options_.playing->marks[next_mark_], machine_.now() + 1));
+    if (options_.playing && machine_.now() < options_.playing->end) end = std::min(end, options_.playing->end);
     return std::min(end, target);
 }
 

@@ -43,6 +43,7 @@ struct SessionOptions {
         /// Where to look, ascending, and what is called there with the number of inputs that have acted.
         std::vector<Tick> marks;
         std::function<void(Machine&, usize inputs)> at_mark;
+        std::function<void(Machine&)> at_end;
     };
     std::optional<Playing> playing;
 };

@@ -11,6 +11,7 @@ void Session::start_history() {
     settings.budget = options_.rewind_bytes;
     timeline_.emplace(machine_, settings);
     timeline_->on_progress([this](double done) {
+        if (options_.playing) timeline_->keep_due_checkpoint();
         if (traveller_ && traveller_->working()) {
             traveller_->progress(done);
             update_status();
@@ -41,12 +42,14 @@ void Session::start_history() {
 
 /// While a recording is played.
 void Session::look_at_recording() {
-    auto& [inputs, end, marks, at_mark] = *options_.playing;
+    auto& [inputs, end, marks, at_mark, at_end] = *options_.playing;
     const Tick now = machine_.now();
+    if (now == end && timeline_->current_branch() == 0) timeline_->go_live(); // what came at the very end acts
     for (; next_mark_ < marks.size() && marks[next_mark_] <= now; ++next_mark_)
         if (marks[next_mark_] == now && timeline_->current_branch() == 0) at_mark(machine_, timeline_->inputs_done());
-    if (!timeline_->live()) return;
+    if (!timeline_->live()) return timeline_->keep_due_checkpoint(); // what was played can be gone back to
     if (timeline_->current_branch() == 0) {
+        at_end(machine_);
         set_paused(true);
         say("The recording ends here; going on, the guest runs on live.");
     }

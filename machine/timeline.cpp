@@ -378,6 +378,10 @@ void Timeline::keep_checkpoint() {
     find_next();
 }
 
+void Timeline::keep_due_checkpoint() {
+    if (machine_.retired() - checkpoints_->base()->work >= settings_.spacing) keep_checkpoint();
+}
+
 void Timeline::load_history(std::vector<LoggedInput> inputs, Tick end) {
     branches_[current_].inputs = std::move(inputs);
     branches_[current_].end = end;

@@ -101,6 +101,8 @@ public:
     bool seek_with_inputs(Tick tick, usize inputs);
     /// While replaying: a checkpoint here, as a live session has them.
     void keep_checkpoint();
+    /// The same, if the last one is as far back as in a live session.
+    void keep_due_checkpoint();
     void load_history(std::vector<LoggedInput> inputs, Tick end);
     /// Called for each input of the live session, and when the history after a tick is no more.
     struct Listener {

@@ -77,7 +77,10 @@ std::string help_footer() {
     std::string categories;
     for (unsigned i = 0; i < static_cast<unsigned>(LogCategory::Count); ++i)
         categories += std::string(i ? "," : "") + Log::name(static_cast<LogCategory>(i));
-    return "Examples:\n"
+    return "In the window Right Ctrl (--host-key) with F1 lists what its keys do; those for time travel: Backspace, "
+           "held,\n"
+           "runs backwards, H opens the time slider, comma and full stop go by frames, Enter plays on from there.\n\n"
+           "Examples:\n"
            "  rewind86 freedos.img                         a floppy, a disk or a CD in a window\n"
            "  rewind86 --boot d --cdrom install.iso --disk c.img --memory 256M\n"
            "                                               install a system from CD to a disk image\n"

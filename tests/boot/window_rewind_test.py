@@ -4,7 +4,8 @@
     window_rewind_test.py PROGRAM BUILD_DIR [PICTURES]
 
 DOS writes files to its floppy; after going back and on from there, only those of the new branch are on it. What the
-guest's screen shows is seen in the window's own screenshots. PICTURES: a folder for pictures of the whole screen.
+guest's screen shows is seen in the window's own screenshots. Then a recording is replayed in the window.
+PICTURES: a folder for pictures of the whole screen.
 Exit status 77: a tool or the guest is not there.
 """
 import os
@@ -28,7 +29,7 @@ class Window:
         self.scratch, self.pictures = scratch, pictures
         self.log = open(scratch / "stderr", "a")
         self.guest = subprocess.Popen([program, *arguments], stderr=self.log, stdout=self.log, stdin=subprocess.DEVNULL, cwd=scratch)
-        wait_for(lambda: x("search", "--name", "rewind86"), 30, "the window")
+        wait_for(lambda: x("search", "--name", "rewind86"), 60, "the window")
         self.id = x("search", "--name", "rewind86").splitlines()[0]
 
     def shot(self):
@@ -161,10 +162,61 @@ def dos(program, scratch, pictures):
             print((scratch / "stderr").read_text(), file=sys.stderr)
 
 
+RECORDED = """wait-screen "A:\\>" 60
+type "cls\\recho recorded > r.txt\\r"
+run-seconds 3
+type "dir /w\\r"
+run-seconds 2
+"""
+
+
+def replay(program, scratch, pictures):
+    """A recording: results for a program that reads them; in the window it stands still at its end, can be gone back in
+    and on from; images stay as they are."""
+    floppy, script = scratch / "replayed.img", scratch / "script"
+    shutil.copyfile(scratch / "dos.img", floppy)
+    script.write_text(RECORDED)
+    subprocess.run([program, "--headless", "--record", "session.r86", "--script", script, floppy], cwd=scratch, check=True, timeout=300)
+    content = floppy.read_bytes()
+    done = subprocess.run([program, "replay", "session.r86"], cwd=scratch, capture_output=True, text=True, check=True, timeout=300)
+    (digest,) = done.stdout.splitlines()
+    assert digest.startswith("digest "), digest
+    log = scratch / "stderr"
+    log.write_text("")
+    window = Window(program, scratch, ["replay", "--display", "sdl", "session.r86"], pictures)
+    try:
+        wait_for(lambda: x("getwindowname", window.id) == "session.r86 - rewind86 (paused)", 300, "the recording's end")
+        assert digest in log.read_text().splitlines(), "another end than without a display"
+        after = window.rows()
+        host(H)
+        for _ in range(3):
+            x("key", LEFT)
+        wait_for(lambda: window.rows() < after, 60, "three seconds back")
+        x("key", END)
+        wait_for(lambda: window.rows() == after, 60, "the recording's end again")
+        x("key", LEFT)
+        x("key", RETURN)
+        wait_for(lambda: "(paused)" not in x("getwindowname", window.id), 60, "a new branch")
+        window.type("echo a branch > n.txt")
+        time.sleep(5)
+        window.root("replay")
+        host(Q)
+        assert window.guest.wait(60) == 0, window.guest.returncode
+        assert "exit: the user quit" in log.read_text()
+        assert floppy.read_bytes() == content, "a replay has written to an image"
+    finally:
+        window.close()
+        if sys.exc_info()[0]:
+            window.root("failed")
+            print(log.read_text(), file=sys.stderr)
+
+
 def main():
     program, build = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
     if os.environ.get("REWIND86_WINDOW_TEST") == "inside":
-        dos(program, pathlib.Path(build), sys.argv[3] if len(sys.argv) > 3 else None)
+        pictures = sys.argv[3] if len(sys.argv) > 3 else None
+        dos(program, pathlib.Path(build), pictures)
+        replay(program, pathlib.Path(build), pictures)
         return 0
     image = pathlib.Path(__file__).resolve().parents[3] / "shared/guests/freedos-1440k.img"
     missing = [tool for tool in ("xvfb-run", "xdotool") if not shutil.which(tool)]
