@@ -27,11 +27,6 @@ void set_address(Op& op, const Insn& insn) {
     op.disp = static_cast<i32>(insn.mem.disp);
 }
 
-bool same_page(const LowerContext& context, i64 distance) {
-    const u64 target = context.physical + static_cast<u64>(distance);
-    return (target >> kPageShift) == (context.physical >> kPageShift);
-}
-
 bool ends_decoded_block(const Insn& insn) {
     switch (insn.mnemonic) {
     case Mnemonic::in:

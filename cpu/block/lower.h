@@ -1,6 +1,7 @@
 #pragma once
 /// Choice of handlers for decoded instructions. Each family stands beside its handlers in cpu/interpreter; what no
 /// family takes runs through its generic form.
+#include "core/address.h"
 #include "cpu/block/op.h"
 #include "cpu/insn.h"
 #include <array>
@@ -82,7 +83,10 @@ AddressForm address_form(const Insn& insn, u32 mode);
 /// Fills b, c, d and disp of an operation with a memory operand.
 void set_address(Op& op, const Insn& insn);
 /// True if a block that starts `distance` bytes from the block's first byte stands in the same page.
-bool same_page(const LowerContext& context, i64 distance);
+inline bool same_page(const LowerContext& context, i64 distance) {
+    const u64 target = context.physical + static_cast<u64>(distance);
+    return (target >> kPageShift) == (context.physical >> kPageShift);
+}
 
 // The families. False: not taken, nothing emitted.
 bool lower_move(const Insn& insn, LowerContext& context);

@@ -419,11 +419,18 @@ void call_register(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u
     return jump_to(cpu, op, budget, tlb, target, scratch);
 }
 
+/// Most instructions are none: decided before anything is computed for them.
+bool near_branch(Mnemonic what) {
+    return what == Mnemonic::jcc || what == Mnemonic::jmp || what == Mnemonic::call || what == Mnemonic::ret ||
+           what == Mnemonic::loop;
+}
+
 } // namespace
 
 bool lower_branch(const Insn& insn, LowerContext& context) {
     if (insn.operand_size == 8) return false;
     if (lower_fused(insn, context)) return true;
+    if (!near_branch(insn.mnemonic)) return false;
     const i64 taken = static_cast<i64>(context.end) + static_cast<i64>(insn.imm);
     const Ways way = ways(context, taken, context.end);
     switch (insn.mnemonic) {
