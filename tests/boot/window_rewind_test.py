@@ -17,7 +17,7 @@ import tempfile
 import time
 
 from png_reader import read_png
-from window_test import RIGHT_CTRL, S, Q, host, wait_for, x
+from window_test import RIGHT_CTRL, S, Q, close_window, host, wait_for, x
 
 SKIP = 77
 H, P, BACKSPACE, COMMA, PERIOD, RETURN, END, LEFT, ESCAPE = 43, 33, 22, 59, 60, 36, 115, 113, 9
@@ -200,7 +200,7 @@ def replay(program, scratch, pictures):
         window.type("echo a branch > n.txt")
         time.sleep(5)
         window.root("replay")
-        host(Q)
+        close_window(window.id)
         assert window.guest.wait(60) == 0, window.guest.returncode
         assert "exit: the user quit" in log.read_text()
         assert floppy.read_bytes() == content, "a replay has written to an image"

@@ -6,6 +6,7 @@
 The guest's answer is what DOS writes to its floppy; the window's own doings are seen in what the
 X server shows. Exit status 77: a tool or the guest is not there.
 """
+import ctypes
 import os
 import pathlib
 import shutil
@@ -34,6 +35,26 @@ def x(*arguments):
 
 def host(code):
     x("keydown", RIGHT_CTRL, "key", code, "keyup", RIGHT_CTRL)
+
+
+class ClientMessage(ctypes.Structure):
+    """XClientMessageEvent, as large as an XEvent."""
+    _fields_ = [("type", ctypes.c_int), ("serial", ctypes.c_ulong), ("send_event", ctypes.c_int), ("display", ctypes.c_void_p),
+                ("window", ctypes.c_ulong), ("message_type", ctypes.c_ulong), ("format", ctypes.c_int),
+                ("data", ctypes.c_long * 5), ("rest", ctypes.c_long * 24)]
+
+
+def close_window(window):
+    """Asks as a window manager does when its button is pressed: WM_DELETE_WINDOW."""
+    xlib = ctypes.CDLL("libX11.so.6")
+    xlib.XOpenDisplay.restype = ctypes.c_void_p
+    xlib.XInternAtom.restype = ctypes.c_ulong
+    display = ctypes.c_void_p(xlib.XOpenDisplay(None))
+    protocols, delete = (xlib.XInternAtom(display, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW"))
+    event = ClientMessage(type=33, window=int(window), message_type=protocols, format=32)
+    event.data[0] = delete
+    xlib.XSendEvent(display, ctypes.c_ulong(int(window)), 0, ctypes.c_long(0), ctypes.byref(event))
+    xlib.XCloseDisplay(display)
 
 
 def size_of(window):
