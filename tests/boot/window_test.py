@@ -17,7 +17,7 @@ import time
 
 SKIP = 77
 # Key codes of the X server (evdev numbering), so that no keyboard layout stands in between.
-RIGHT_CTRL, F, S, Q, V, M, DELETE = 105, 41, 39, 24, 55, 58, 119
+RIGHT_CTRL, F, S, Q, V, M, R, DELETE = 105, 41, 39, 24, 55, 58, 27, 119
 
 
 def wait_for(condition, seconds, what):
@@ -108,12 +108,12 @@ def media_by_list(floppy, other):
     assert b"swapped" not in floppy.read_bytes(), "DOS wrote to the floppy that was taken out"
 
 
-def three_keys(other):
-    """What DOS keeps in memory is gone afterwards."""
-    dos_writes(other, "set mark=stays\recho %mark%thing > a.txt", b"staysthing", enter=two_lines)
-    host(DELETE)
+def restart(other, code, name):
+    """With the three keys or the reset button; what DOS keeps in memory is gone afterwards."""
+    dos_writes(other, f"set mark={name}\recho %mark%thing > a.txt", f"{name}thing".encode(), enter=two_lines)
+    host(code)
     time.sleep(3)
-    dos_writes(other, "echo new%mark%start > b.txt", b"newstart")
+    dos_writes(other, f"echo {name}%mark%start > b.txt", f"{name}start".encode())
 
 
 def two_lines(text):
@@ -165,8 +165,9 @@ def main_with_display(program, scratch):
         mouse_grab(window)
         media_by_list(floppy, other)
         wait_for(lambda: x("getwindowname", window) == "another.img - rewind86", 30, "a title that says what runs now")
-        three_keys(other)
-        host(Q)
+        restart(other, DELETE, "keys")
+        restart(other, R, "reset")
+        close_window(window)
         assert guest.wait(60) == 0, guest.returncode
         assert "exit: " in (scratch / "stderr").read_text()
     finally:
