@@ -330,10 +330,10 @@ void Pc::visit(StateVisitor& visitor) {
 }
 
 std::vector<StatePart> Pc::parts() {
-    constexpr u64 kMostBytes = u64{64} << 20;
+    const u64 most_bytes = u64{64} << 20;
     std::vector<StatePart> all;
-    for_each_part([&all](const char* name, auto& part) {
-        all.push_back({name, kMostBytes, [name, &part](StateVisitor& visitor) { visitor.field(name, part); }});
+    for_each_part([&all, most_bytes](const char* name, auto& part) {
+        all.push_back({name, most_bytes, [name, &part](StateVisitor& visitor) { visitor.field(name, part); }});
     });
     return all;
 }

@@ -1,6 +1,7 @@
 #include "frontend/window/window.h"
 #include "core/error.h"
 #include "frontend/window/window_loop.h"
+#include "frontend/window/x11_errors.h"
 
 namespace r86 {
 
@@ -14,7 +15,9 @@ public:
         // environment asks for goes first. Wayland's library complains on its own where no session can be.
         const bool session = SDL_getenv("WAYLAND_DISPLAY") || SDL_getenv("XDG_RUNTIME_DIR");
         SDL_SetHint(SDL_HINT_VIDEODRIVER, session ? "x11,wayland,kmsdrm" : "x11,kmsdrm");
+        survive_x11_errors();
         ready_ = SDL_InitSubSystem(SDL_INIT_VIDEO) == 0;
+        survive_x11_errors();
         SDL_EnableScreenSaver();
     }
     ~SdlVideo() {

@@ -176,10 +176,25 @@ def main_with_display(program, scratch):
             print((scratch / "stderr").read_text(), file=sys.stderr)
 
 
+def destroyed(program, scratch):
+    """Somebody else takes the window away (xkill): an X error, which must not end the program before its images."""
+    with open(scratch / "stderr", "w") as log:
+        guest = subprocess.Popen([program, scratch / "dos.img"], stderr=log, stdin=subprocess.DEVNULL, cwd=scratch)
+    try:
+        wait_for(lambda: x("search", "--name", "rewind86"), 30, "the window")
+        x("windowclose", x("search", "--name", "rewind86").splitlines()[0])
+        assert guest.wait(60) == 0, guest.returncode
+        assert "exit: " in (scratch / "stderr").read_text()
+    finally:
+        if guest.poll() is None:
+            guest.kill()
+
+
 def main():
     program, build = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
     if os.environ.get("REWIND86_WINDOW_TEST") == "inside":
         main_with_display(program, pathlib.Path(build))
+        destroyed(program, pathlib.Path(build))
         return 0
     image = pathlib.Path(__file__).resolve().parents[3] / "shared/guests/freedos-1440k.img"
     missing = [tool for tool in ("xvfb-run", "xdotool", "xclip", "import") if not shutil.which(tool)]
