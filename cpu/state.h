@@ -129,7 +129,6 @@ struct CpuState {
     u8 external_event = 0; ///< EXT bit for error codes while an external event or exception is delivered
     /// The boundary behind an iteration of a repeated string instruction with more to do; kNever: there is none.
     Tick repeat_tick = kNever;
-    u32 repeat_flags = 0; ///< status flags from before its first iteration, where it is CMPS or SCAS
 
     Tick tick = 0;     ///< position; exact at every call-out and between run() calls
     u64 unretired = 0; ///< ticks that were no instruction: deliveries and skipped halts
@@ -139,13 +138,8 @@ struct CpuState {
     /// In the middle of a repeated string instruction. Whatever comes between two iterations takes a tick, so it ends
     /// this by itself; the instruction then begins anew.
     bool in_repeat() const { return repeat_tick == tick; }
-    /// Status flags before the first iteration of the CMPS or SCAS at this boundary.
-    u32 flags_before_repeat() const { return in_repeat() ? repeat_flags : flags.get(); }
-    void continue_repeat(Tick boundary, u32 flags_before) {
-        repeat_tick = boundary;
-        repeat_flags = flags_before;
-    }
-    void end_repeat() { continue_repeat(kNever, 0); }
+    void continue_repeat(Tick boundary) { repeat_tick = boundary; }
+    void end_repeat() { repeat_tick = kNever; }
 };
 
 /// Interrupt shadow, SDM Vol. 3, 6.8.3 "Masking Exceptions and Interrupts When Switching Stacks", STI.

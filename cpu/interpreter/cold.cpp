@@ -303,7 +303,7 @@ void run_string(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64) {
     const u64 start = s.rip;
     const u64 after = (s.rip + insn.length) & 0xFFFFFFFF;
     const bool compares = insn.mnemonic == Mnemonic::cmps || insn.mnemonic == Mnemonic::scas;
-    const u32 flags_before = compares ? s.flags_before_repeat() : 0;
+    const auto flags_before = s.flags;
     for (;;) {
         // One iteration is always within the budget: it was charged with the block.
         const u64 many = string_bulk(*cpu, insn, run.limit - s.tick);
@@ -311,10 +311,12 @@ void run_string(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64) {
             s.tick += many;
             const bool finished = string_finished(*cpu, insn);
             s.rip = finished ? after : start;
-            if (finished)
+            if (finished) {
                 s.end_repeat();
-            else
-                s.continue_repeat(s.tick, flags_before);
+            } else {
+                if (compares) s.flags = flags_before; // as exec::cmps
+                s.continue_repeat(s.tick);
+            }
         } else {
             s.next_rip = after;
             if (Fault fault = semantic(*cpu, insn)) {

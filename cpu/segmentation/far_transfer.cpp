@@ -41,10 +41,15 @@ Fault far_operand(Cpu& cpu, const Insn& insn, FarTarget& out) {
 /// comes before the alignment and that before the page.
 Fault probe_return_address(Cpu& cpu, unsigned size) {
     const Segment& stack = cpu.s.seg[SS];
-    const u32 first = (cpu.stack_pointer() - size) & cpu.stack_mask();
-    if (!within_limit(stack, first, size)) return Fault::ss(0);
-    if (((stack.base + first) & (size - 1)) && cpu.alignment_checked()) return Fault::ac();
-    return probe_pushes(cpu, cpu.s.seg[SS], cpu.stack_pointer(), size, 2, cpu.cpl() == 3, Fault::ss(0));
+    for (unsigned i = 1; i <= 2; ++i) { // CS with all its checks, then the offset
+        const u32 at = (cpu.stack_pointer() - i * size) & cpu.stack_mask();
+        const u64 linear = (stack.base + at) & 0xFFFFFFFF;
+        if (stack.null && !cpu.real_or_v86()) return Fault::ss(0);
+        if (!within_limit(stack, at, size)) return Fault::ss(0);
+        if ((linear & (size - 1)) && cpu.alignment_checked()) return Fault::ac();
+        if (Fault fault = cpu.probe_linear({linear}, size, Access::Write, cpu.cpl() == 3)) return fault;
+    }
+    return Fault::none();
 }
 
 void push_return_address(Cpu& cpu, unsigned size) {

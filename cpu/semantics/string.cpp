@@ -1,7 +1,8 @@
 /// String instructions and port I/O: SDM Vol. 1, 7.3.9 "String Operations", 7.3.10 "I/O Instructions", chapter 19
 /// "Input/Output". One iteration per call; a fault leaves the registers as the iterations before it left them, so that
-/// the instruction goes on where it stopped. The status flags of CMPS and SCAS go back to what they were before the
-/// first iteration (SDM Vol. 2, REP: "the EFLAGS value is restored to the state prior to the execution").
+/// the instruction goes on where it stopped. The status flags of repeated CMPS and SCAS change with the last iteration
+/// only: whatever comes before it, fault, trap or interrupt, sees those from before the instruction (SDM Vol. 2, REP,
+/// says it of faults; Intel processors show it for single-step traps as well).
 #include "cpu/semantics/operands.h"
 
 namespace r86::exec {
@@ -33,17 +34,18 @@ Fault repeat(Cpu& cpu, const Insn& insn, bool compares, F element) {
     if (!(insn.prefixes & (kPrefixRep | kPrefixRepne))) return by_width(insn.op[0].width, element);
     CpuState& s = cpu.s;
     const u64 count = masked(cpu, insn, RCX);
-    const u32 flags_before = compares ? s.flags_before_repeat() : 0;
+    const auto flags_before = s.flags;
     s.end_repeat();
     if (count == 0) return Fault::none();
     if (Fault fault = by_width(insn.op[0].width, element)) {
-        if (compares) s.flags.set(flags_before);
+        s.flags = flags_before;
         return fault;
     }
     set_masked(cpu, insn, RCX, count - 1);
     if (count == 1 || (compares && s.flags.zf() != insn.rep())) return Fault::none();
+    s.flags = flags_before;
     s.next_rip = s.rip;
-    s.continue_repeat(s.tick + 1, flags_before);
+    s.continue_repeat(s.tick + 1);
     return Fault::none();
 }
 
