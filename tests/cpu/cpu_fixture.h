@@ -2,11 +2,15 @@
 /// A processor over plain RAM and an empty port bus, with descriptor tables at known places: the bench of the unit
 /// tests in this folder. Semantic functions are called directly (`execute`) or whole programs are run (`step`).
 #include "cpu/cpu.h"
+#include "cpu/interpreter/interpreter.h"
 #include "cpu/segmentation/segmentation.h"
 #include "cpu/semantics.h"
 #include "tests/catch.h"
+#include <cstdio>
+#include <cstdlib>
 #include <initializer_list>
 #include <ostream>
+#include <stdexcept>
 
 namespace r86 {
 
@@ -35,6 +39,13 @@ class CpuFixture {
 public:
     explicit CpuFixture(const char* model_name = "max") : model(find_cpu_model(model_name)) {
         cpu.hooks.acknowledge_interrupt = [this] { return interrupt_vector; };
+        // How ctest runs every test in every setting of the interpreter: "MAX_BLOCK CHAIN".
+        if (const char* settings = std::getenv("R86_TEST_INTERPRETER")) {
+            unsigned max_block = 0, chain = 0;
+            if (std::sscanf(settings, "%u %u", &max_block, &chain) != 2)
+                throw std::runtime_error("R86_TEST_INTERPRETER");
+            cpu.interpreter().set_settings({max_block, chain != 0});
+        }
     }
 
     Log log;

@@ -42,7 +42,7 @@ constexpr unsigned kBelow = 2, kZero = 4, kNotZero = 5, kSign = 8, kParity = 10,
 
 } // namespace
 
-TEST_CASE("lowering: a compare of registers and its branch are one operation", "[interpreter]") {
+TEST_CASE("lowering: a compare of registers and its branch are one operation", "[interpreter][lowering]") {
     Lowering lowering;
     const std::vector<u8> compares[] = {
         {0x39, 0xC8},       // CMP EAX, ECX
@@ -72,7 +72,7 @@ TEST_CASE("lowering: a compare of registers and its branch are one operation", "
     CHECK(lowering.branch({0x39, 0xC8}, kSign).slots == 1 + kBranchSlots);
 }
 
-TEST_CASE("lowering: a compare with memory knows the branch behind it", "[interpreter]") {
+TEST_CASE("lowering: a compare with memory knows the branch behind it", "[interpreter][lowering]") {
     Lowering lowering;
     const std::vector<u8> compares[] = {
         {0x39, 0x0B},       // CMP [EBX], ECX
@@ -90,7 +90,7 @@ TEST_CASE("lowering: a compare with memory knows the branch behind it", "[interp
     }
 }
 
-TEST_CASE("lowering: what kernels spend their time in calls no semantic function", "[interpreter]") {
+TEST_CASE("lowering: what kernels spend their time in calls no semantic function", "[interpreter][lowering]") {
     Lowering lowering;
     const std::vector<u8> instructions[] = {
         {0x0F, 0x43, 0x03}, // CMOVAE EAX, [EBX]
