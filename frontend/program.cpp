@@ -1,5 +1,6 @@
 #include "frontend/program.h"
 #include "core/error.h"
+#include "frontend/beside.h"
 #include "frontend/cli/machine_config.h"
 #include "frontend/gdb/server.h"
 #include "frontend/host/signals.h"
@@ -12,7 +13,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <thread>
 #include <unistd.h>
 
 namespace r86 {
@@ -215,8 +215,7 @@ int run_program(const Options& options) {
         audio = open_audio();
         session.connect_audio(audio.get());
     }
-    std::thread emulation([&] { emulate(session, options, script, false); });
-    try {
+    const auto show = [&] {
         if (display == DisplayKind::Terminal) run_terminal(session);
         if (display == DisplayKind::Sdl) {
             WindowOptions window;
@@ -225,12 +224,9 @@ int run_program(const Options& options) {
             window.speed_percent = how.speed_percent;
             run_window(session, window);
         }
-    } catch (const UserError& error) {
-        session.quit_with(error.what());
-        emulation.join();
-        throw;
-    }
-    emulation.join();
+    };
+    emulate_beside(
+        session, [&] { emulate(session, options, script, false); }, show);
     return finish(session, options, connectors, results);
 }
 

@@ -1,12 +1,12 @@
 /// A recording played in the window.
 #include "core/error.h"
+#include "frontend/beside.h"
 #include "frontend/host/signals.h"
 #include "frontend/replay.h"
 #include "frontend/session.h"
 #include "frontend/window/window.h"
 #include <cstdio>
 #include <filesystem>
-#include <thread>
 
 namespace r86 {
 
@@ -46,7 +46,7 @@ int replay_in_window(Recording recording, const ReplayOptions& options) {
     Session session(std::move(config), how, results, {nullptr, nullptr});
     shown = &session;
     session.connect_audio(audio.get());
-    std::thread emulation([&] {
+    const auto emulate = [&] {
         try {
             session.standing_still();
             static_cast<void>(session.run_to(kNever));
@@ -54,18 +54,14 @@ int replay_in_window(Recording recording, const ReplayOptions& options) {
             session.end({Ending::Cause::HostError, kExitError, error.what()});
         }
         session.finished();
-    });
-    try {
+    };
+    const auto show = [&] {
         WindowOptions window;
         window.title = std::filesystem::path(options.file).filename().string();
         window.host_key = options.host_key;
         run_window(session, window);
-    } catch (const UserError& error) {
-        session.quit_with(error.what());
-        emulation.join();
-        throw;
-    }
-    emulation.join();
+    };
+    emulate_beside(session, emulate, show);
     const Ending ending = session.ending().value_or(Ending{});
     std::fprintf(stderr, "exit: %s\n", diverged ? "the replay diverged" : ending.reason.c_str());
     return diverged ? kExitDiverged : ending.cause == Ending::Cause::HostError ? kExitError : kExitOk;

@@ -302,8 +302,7 @@ void run_string(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64) {
     const Semantic semantic = row(insn.row).semantic;
     const u64 start = s.rip;
     const u64 after = (s.rip + insn.length) & 0xFFFFFFFF;
-    const bool compares = insn.mnemonic == Mnemonic::cmps || insn.mnemonic == Mnemonic::scas;
-    const auto flags_before = s.flags;
+    const auto flags_before = s.flags; // CMPS and SCAS show theirs at the end, as exec::cmps; the others have none
     for (;;) {
         // One iteration is always within the budget: it was charged with the block.
         const u64 many = string_bulk(*cpu, insn, run.limit - s.tick);
@@ -314,7 +313,7 @@ void run_string(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64) {
             if (finished) {
                 s.end_repeat();
             } else {
-                if (compares) s.flags = flags_before; // as exec::cmps
+                s.flags = flags_before;
                 s.continue_repeat(s.tick);
             }
         } else {
