@@ -100,13 +100,17 @@ void load(T& thing, SavedState& state) {
 }
 
 /// Sector contents that tell their own number.
-inline std::unique_ptr<BlockImage> numbered_image(u64 sectors, u32 sector_bytes = 512, bool read_only = false) {
+inline std::vector<u8> numbered_content(u64 sectors, u32 sector_bytes = 512) {
     std::vector<u8> content(sectors * sector_bytes);
     for (u64 s = 0; s < sectors; ++s) {
         for (u32 i = 0; i < sector_bytes; ++i)
             content[s * sector_bytes + i] = static_cast<u8>(i < 4 ? s >> (8 * i) : s * 7 + i);
     }
-    return make_memory_image(std::move(content), read_only, "test");
+    return content;
+}
+
+inline std::unique_ptr<BlockImage> numbered_image(u64 sectors, u32 sector_bytes = 512, bool read_only = false) {
+    return make_memory_image(numbered_content(sectors, sector_bytes), read_only, "test");
 }
 
 } // namespace r86

@@ -22,14 +22,17 @@ inline std::vector<u8> sleeping_firmware() {
 }
 
 inline MachineConfig fuzz_config() {
+    // Filled once: instrumented for coverage, the loop that fills them takes four fifths of a run.
+    static const std::vector<u8> floppy = numbered_content(2880), disk = numbered_content(4096),
+                                 cd = numbered_content(64, 2048);
     MachineConfig config;
     config.memory_bytes = 2 << 20;
     config.bios = sleeping_firmware();
     config.no_vgabios = true;
     config.isa_debug_exit = false;
-    config.floppies[0] = numbered_image(2880);
-    config.disks.push_back(numbered_image(4096));
-    config.cdrom = numbered_image(64, 2048, true);
+    config.floppies[0] = make_memory_image(floppy, false, "floppy");
+    config.disks.push_back(make_memory_image(disk, false, "disk"));
+    config.cdrom = make_memory_image(cd, true, "cd");
     return config;
 }
 
