@@ -24,6 +24,7 @@ enum Command : u8 {
     kResend = 0xFE,
     kReset = 0xFF
 };
+constexpr u8 kNumLockLed = 0x02;
 constexpr u8 kAck = 0xFA, kBatPassed = 0xAA, kOverrun23 = 0x00, kOverrun1 = 0xFF;
 /// "Set All Keys - Typematic/Make/Break": a fourth kind, of command FAh only.
 constexpr u8 kBoth = 3;
@@ -109,7 +110,37 @@ void Ps2Keyboard::key(KeyCode code, bool down) {
     }
 }
 
-Ps2Keyboard::Sequence Ps2Keyboard::sequence_of(KeyCode code, bool down) const {
+/// One make or break code of set 1 or 2.
+void Ps2Keyboard::add_code(Sequence& s, u8 prefix, u8 set2, bool make) const {
+    if (prefix) s.add(prefix);
+    if (state_.scan_set == 1) {
+        s.add(static_cast<u8>(translate_set2(set2) | (make ? 0 : 0x80)));
+    } else {
+        if (!make) s.add(0xF0);
+        s.add(set2);
+    }
+}
+
+/// "Scan Code Set 2", tables of the keys that older keyboards had on the numeric pad alone: with Shift the keyboard
+/// takes it away before the make code and gives it back after the break code; with Num Lock it is the other way round;
+/// with both nothing is sent. So software that knows no E0h prefix never takes a cursor key for a digit.
+void Ps2Keyboard::add_shift_codes(Sequence& s, KeyCode code, bool after) const {
+    constexpr u8 kLeft = 0x12, kRight = 0x59;
+    const bool cursor = code >= KeyCode::Insert && code <= KeyCode::Right;
+    if (!cursor && code != KeyCode::KpSlash) return;
+    const bool num_lock = cursor && (state_.leds & kNumLockLed);
+    const bool left = held(KeyCode::Shift), right = held(KeyCode::ShiftR);
+    if (left || right) {
+        if (num_lock) return;
+        if (left) add_code(s, 0xE0, kLeft, after);
+        if (right) add_code(s, 0xE0, kRight, after);
+    } else if (num_lock) {
+        add_code(s, 0xE0, kLeft, !after);
+    }
+}
+
+/// What a key sends. A repetition is the make code alone, without the shift codes around it.
+Ps2Keyboard::Sequence Ps2Keyboard::sequence_of(KeyCode code, bool down, bool repeated) const {
     const KeyInfo& info = key_info(code);
     Sequence s;
     if (state_.scan_set == 3) {
@@ -120,54 +151,39 @@ Ps2Keyboard::Sequence Ps2Keyboard::sequence_of(KeyCode code, bool down) const {
         s.add(info.set3);
         return s;
     }
-    if (info.set2 == 0) return special_sequence(code, down);
-    if (info.set2 >> 8) s.add(static_cast<u8>(info.set2 >> 8));
-    if (state_.scan_set == 1) {
-        s.add(static_cast<u8>(set1_of(info.set2) | (down ? 0 : 0x80)));
-    } else {
-        if (!down) s.add(0xF0);
-        s.add(static_cast<u8>(info.set2));
-    }
+    if (info.set2 == 0) return special_sequence(code, down, repeated);
+    if (down && !repeated) add_shift_codes(s, code, false);
+    add_code(s, static_cast<u8>(info.set2 >> 8), static_cast<u8>(info.set2), down);
+    if (!down) add_shift_codes(s, code, true);
     return s;
 }
 
 /// Print Screen and Pause, which stand for other keys with modifiers, as "Scan Code Set 2" lists them.
-Ps2Keyboard::Sequence Ps2Keyboard::special_sequence(KeyCode code, bool down) const {
-    const auto held = [this](KeyCode k) { return state_.down[static_cast<usize>(k)] != 0; };
+Ps2Keyboard::Sequence Ps2Keyboard::special_sequence(KeyCode code, bool down, bool repeated) const {
     const bool ctrl = held(KeyCode::Ctrl) || held(KeyCode::CtrlR), alt = held(KeyCode::Alt) || held(KeyCode::AltR);
     const bool shift = held(KeyCode::Shift) || held(KeyCode::ShiftR);
-    const bool set1 = state_.scan_set == 1;
     Sequence s;
-    const auto add = [&](u8 prefix, u8 set2, bool make) {
-        if (prefix) s.add(prefix);
-        if (set1) {
-            s.add(static_cast<u8>(translate_set2(set2) | (make ? 0 : 0x80)));
-        } else {
-            if (!make) s.add(0xF0);
-            s.add(set2);
-        }
-    };
     if (code == KeyCode::Print) {
         if (alt) {
-            add(0, 0x84, down); // SysRq
-        } else if (ctrl || shift) {
-            add(0xE0, 0x7C, down);
+            add_code(s, 0, 0x84, down); // SysRq
+        } else if (ctrl || shift || repeated) {
+            add_code(s, 0xE0, 0x7C, down);
         } else if (down) {
-            add(0xE0, 0x12, true);
-            add(0xE0, 0x7C, true);
+            add_code(s, 0xE0, 0x12, true);
+            add_code(s, 0xE0, 0x7C, true);
         } else {
-            add(0xE0, 0x7C, false);
-            add(0xE0, 0x12, false);
+            add_code(s, 0xE0, 0x7C, false);
+            add_code(s, 0xE0, 0x12, false);
         }
     } else if (code == KeyCode::Pause && down) { // make and break in one, nothing on release
         if (ctrl) {
-            add(0xE0, 0x7E, true);
-            add(0xE0, 0x7E, false);
+            add_code(s, 0xE0, 0x7E, true);
+            add_code(s, 0xE0, 0x7E, false);
         } else {
-            add(0xE1, 0x14, true);
-            add(0, 0x77, true);
-            add(0xE1, 0x14, false);
-            add(0, 0x77, false);
+            add_code(s, 0xE1, 0x14, true);
+            add_code(s, 0, 0x77, true);
+            add_code(s, 0xE1, 0x14, false);
+            add_code(s, 0, 0x77, false);
         }
     }
     return s;
@@ -200,7 +216,7 @@ void Ps2Keyboard::timer_fired(u64 deadline) {
         return;
     }
     if (state_.repeating == KeyCode::None) return;
-    enqueue(sequence_of(state_.repeating, true));
+    enqueue(sequence_of(state_.repeating, true, true));
     timer_.arm_at(deadline + typematic_period_ns());
 }
 
@@ -277,6 +293,7 @@ void Ps2Keyboard::command(u8 byte) {
     case kSetDefault:
         clear_buffer();
         set_defaults();
+        state_.scan_set = 2; // "all conditions to the power-on default state"; the indicators stay
         if (byte == kDefaultDisable) state_.enabled = false;
         answer(kAck);
         break;

@@ -2,8 +2,7 @@
 /// IBM enhanced (101/102-key) keyboard with a PS/2 connector.
 /// Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboards (101- and 102-Key)", 84F9735.
 /// In a PC: the keyboard cable of the 8042.
-/// NOT IMPLEMENTED: the shift codes that sets 1 and 2 wrap around the cursor block while Shift or Num Lock is on (no
-/// known guest needs them).
+/// NOT IMPLEMENTED: nothing of the commands; the cable's parity errors are the controller's (i8042.h).
 #include "core/device.h"
 #include "core/event_queue.h"
 #include "devices/ps2_device.h"
@@ -55,8 +54,11 @@ private:
         u8 length = 0;
         void add(u8 byte) { bytes[length++] = byte; }
     };
-    Sequence sequence_of(KeyCode code, bool down) const;
-    Sequence special_sequence(KeyCode code, bool down) const;
+    Sequence sequence_of(KeyCode code, bool down, bool repeated = false) const;
+    Sequence special_sequence(KeyCode code, bool down, bool repeated) const;
+    bool held(KeyCode code) const { return state_.down[static_cast<usize>(code)] != 0; }
+    void add_code(Sequence& s, u8 prefix, u8 set2, bool make) const;
+    void add_shift_codes(Sequence& s, KeyCode code, bool after) const;
     void enqueue(const Sequence& sequence);
     void answer(u8 byte);
     void command(u8 byte);

@@ -295,6 +295,60 @@ TEST_CASE("keyboard: Print Screen and Pause with modifiers") {
     CHECK(b.tap(KeyCode::Print) == Bytes{0xE0, 0x7C, 0xE0, 0xF0, 0x7C});
 }
 
+TEST_CASE("keyboard: Shift and Num Lock put shift codes around the cursor block and the pad's slash") {
+    Bench b;
+    b.keyboard.key(KeyCode::Shift, true);
+    b.drain();
+    CHECK(b.tap(KeyCode::Up) == Bytes{0xE0, 0xF0, 0x12, 0xE0, 0x75, 0xE0, 0xF0, 0x75, 0xE0, 0x12});
+    CHECK(b.tap(KeyCode::KpSlash) == Bytes{0xE0, 0xF0, 0x12, 0xE0, 0x4A, 0xE0, 0xF0, 0x4A, 0xE0, 0x12});
+    CHECK(b.tap(KeyCode::Kp8) == Bytes{0x75, 0xF0, 0x75});
+    CHECK(b.tap(KeyCode::KpEnter) == Bytes{0xE0, 0x5A, 0xE0, 0xF0, 0x5A});
+    b.keyboard.key(KeyCode::ShiftR, true);
+    b.drain();
+    CHECK(b.tap(KeyCode::Insert) == Bytes{0xE0, 0xF0, 0x12, 0xE0, 0xF0, 0x59, 0xE0, 0x70, //
+                                          0xE0, 0xF0, 0x70, 0xE0, 0x12, 0xE0, 0x59});
+    b.to_keyboard({0xED, 0x02}); // Num Lock and Shift: as neither
+    CHECK(b.tap(KeyCode::Up) == Bytes{0xE0, 0x75, 0xE0, 0xF0, 0x75});
+    b.keyboard.key(KeyCode::Shift, false);
+    b.keyboard.key(KeyCode::ShiftR, false);
+    b.drain();
+    CHECK(b.tap(KeyCode::Up) == Bytes{0xE0, 0x12, 0xE0, 0x75, 0xE0, 0xF0, 0x75, 0xE0, 0xF0, 0x12});
+    CHECK(b.tap(KeyCode::KpSlash) == Bytes{0xE0, 0x4A, 0xE0, 0xF0, 0x4A});
+    b.to_keyboard({0xF0, 0x01});
+    CHECK(b.tap(KeyCode::Delete) == Bytes{0xE0, 0x2A, 0xE0, 0x53, 0xE0, 0xD3, 0xE0, 0xAA});
+    b.to_keyboard({0xED, 0x00});
+    b.keyboard.key(KeyCode::ShiftR, true);
+    b.drain();
+    CHECK(b.tap(KeyCode::Home) == Bytes{0xE0, 0xB6, 0xE0, 0x47, 0xE0, 0xC7, 0xE0, 0x36});
+    b.to_keyboard({0xF0, 0x03}); // set 3 has a code for each key and needs none of this
+    CHECK(b.tap(KeyCode::Up) == Bytes{0x63});
+}
+
+TEST_CASE("keyboard: a repetition is the make code alone") {
+    Bench b;
+    b.to_keyboard({0xED, 0x02, 0xF3, 0x00});
+    b.keyboard.key(KeyCode::Left, true);
+    CHECK(b.drain(10 * kMs) == Bytes{0xE0, 0x12, 0xE0, 0x6B});
+    b.wait(250 * kMs);
+    CHECK(b.drain(10 * kMs) == Bytes{0xE0, 0x6B});
+    b.keyboard.key(KeyCode::Left, false);
+    CHECK(b.drain(10 * kMs) == Bytes{0xE0, 0xF0, 0x6B, 0xE0, 0xF0, 0x12});
+    b.keyboard.key(KeyCode::Print, true);
+    CHECK(b.drain(10 * kMs) == Bytes{0xE0, 0x12, 0xE0, 0x7C});
+    b.wait(250 * kMs);
+    CHECK(b.drain(10 * kMs) == Bytes{0xE0, 0x7C});
+}
+
+TEST_CASE("keyboard: F5h and F6h select scan code set 2 and the default rate, and leave the indicators") {
+    Bench b;
+    for (unsigned command : {0xF5u, 0xF6u}) {
+        b.to_keyboard({0xF0, 0x03, 0xED, 0x04, 0xF3, 0x00});
+        CHECK(b.to_keyboard({command}) == Bytes{0xFA});
+        CHECK(b.to_keyboard({0xF0, 0x00}) == Bytes{0xFA, 0xFA, 0x02});
+        CHECK(b.keyboard.leds() == 4);
+    }
+}
+
 TEST_CASE("keyboard: key types of set 3, all keys and single ones") {
     Bench b;
     b.to_keyboard({0xF0, 0x03});
