@@ -21,6 +21,7 @@ constexpr u64 kMask = u64{1} << 16;
 constexpr u64 kLevel = u64{1} << 15;
 constexpr u64 kRemoteIrr = u64{1} << 14;
 constexpr u64 kActiveLow = u64{1} << 13;
+constexpr u64 kSendPending = u64{1} << 12;
 constexpr u64 kWritable = 0xFF0000000001AFFF;
 
 constexpr ApicDelivery delivery_of(u64 entry) { return static_cast<ApicDelivery>((entry >> 8) & 7); }
@@ -74,6 +75,10 @@ void I82093aa::set_pin(unsigned n, bool level) {
         send(n);
 }
 
+void I82093aa::retry() {
+    for (unsigned n = 0; n < kPins; ++n) evaluate(n);
+}
+
 void I82093aa::end_of_interrupt(u8 vector) {
     for (unsigned n = 0; n < kPins; ++n) {
         u64& entry = s_.entries[n];
@@ -103,7 +108,10 @@ u32 I82093aa::read_register(u8 index) const {
     default: break;
     }
     if (index < kRedirection || index >= kRedirection + 2 * kPins) return 0;
-    const u64 entry = s_.entries[(index - kRedirection) / 2];
+    const unsigned n = (index - kRedirection) / 2;
+    u64 entry = s_.entries[n];
+    // "Delivery Status": 1 while a level waits for somebody to take it; everything else is gone at once.
+    if (level_sensitive(entry) && asserted(n) && !(entry & (kMask | kRemoteIrr))) entry |= kSendPending;
     return static_cast<u32>(index & 1 ? entry >> 32 : entry);
 }
 

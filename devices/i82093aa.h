@@ -29,6 +29,9 @@ public:
 
     /// Drives input INTINn.
     void set_pin(unsigned n, bool level);
+    /// A local APIC was enabled or took another address: level-sensitive inputs that nobody took are sent again. A
+    /// message from an edge that finds nobody is lost, as the APIC bus reports an error for it and no retry.
+    void retry();
     /// EOI message of a local APIC.
     void end_of_interrupt(u8 vector);
     /// Could an input reach the processor? `masked`: as NMI, SMI or INIT only.

@@ -275,14 +275,23 @@ u32 LocalApic::read_register(unsigned index) {
 void LocalApic::write_register(unsigned index, u32 value) {
     if (index >= kLvtTimer && index <= kLvtError) return write_lvt(static_cast<LvtIndex>(index - kLvtTimer), value);
     switch (index) {
-    case kId: s_.id = static_cast<u8>(value >> 24); break;
+    case kId:
+        s_.id = static_cast<u8>(value >> 24);
+        address_changed();
+        break;
     case kTpr:
         s_.tpr = static_cast<u8>(value);
         update();
         break;
     case kEoi: end_of_interrupt(); break;
-    case kLdr: s_.logical_id = static_cast<u8>(value >> 24); break;
-    case kDfr: s_.model = static_cast<u8>(value >> 28); break;
+    case kLdr:
+        s_.logical_id = static_cast<u8>(value >> 24);
+        address_changed();
+        break;
+    case kDfr:
+        s_.model = static_cast<u8>(value >> 28);
+        address_changed();
+        break;
     case kSvr: write_spurious(value); break;
     case kEsr: s_.errors = std::exchange(s_.pending_errors, u8{0}); break;
     case kIcrLow:
@@ -318,6 +327,7 @@ void LocalApic::write_spurious(u32 value) {
     s_.spurious = value & 0x3FF;
     if (software_enabled()) {
         s_.bypass = false;
+        address_changed();
     } else {
         for (u32& lvt : s_.lvt) lvt |= kLvtMask;
         timer_.set_mode(s_.lvt[kTimer] & kLvtPeriodic, true);

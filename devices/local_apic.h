@@ -31,6 +31,9 @@ public:
     /// Told the vector when the end of a level-triggered interrupt is broadcast to I/O APICs (10.8.5).
     void on_eoi(std::function<void(u8 vector)> sink) { eoi_sink_ = std::move(sink); }
 
+    /// Told when messages that were refused may be taken now: it was enabled, or its address changed.
+    void on_reachable(std::function<void()> hook) { reachable_ = std::move(hook); }
+
     /// IA32_APIC_BASE.EN. While clear the pins are INTR and NMI, as if there was no APIC (10.4.3).
     void set_globally_enabled(bool enabled);
     /// LINT0 and LINT1.
@@ -99,11 +102,15 @@ private:
     void error(u8 bit);
     void evaluate_level_lint0();
     void set_registers_to_reset_values();
+    void address_changed() {
+        if (reachable_ && software_enabled()) reachable_();
+    }
 
     State s_;
     LocalApicTimer timer_;
     std::function<u8()> external_acknowledge_;
     std::function<void(u8)> eoi_sink_;
+    std::function<void()> reachable_;
 };
 
 } // namespace r86

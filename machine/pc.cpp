@@ -77,6 +77,7 @@ void Pc::wire_apics() {
         if (level) cpu.raise_smi();
     });
     local_apic.on_eoi([this](u8 vector) { io_apic.end_of_interrupt(vector); });
+    local_apic.on_reachable([this] { io_apic.retry(); });
     io_apic.connect([this](const ApicMessage& message) { return local_apic.deliver(message); });
     io_apic.external.connect([this](bool level) { local_apic.set_external(level); });
     if (model.has(Feature::APIC))

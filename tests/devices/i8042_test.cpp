@@ -357,7 +357,7 @@ TEST_CASE("keyboard: key types of set 3, all keys and single ones") {
     CHECK(b.to_keyboard({0xFD, 0x1C, 0xF4}) == Bytes{0xFA, 0xFA, 0xFA}); // make only, list ended by a command
     CHECK(b.tap(KeyCode::A) == Bytes{0x1C});
     CHECK(b.tap(KeyCode::B) == Bytes{0x32, 0xF0, 0x32});
-    CHECK(b.to_keyboard({0xF6}) == Bytes{0xFA});
+    CHECK(b.to_keyboard({0xF6, 0xF0, 0x03}) == Bytes{0xFA, 0xFA, 0xFA});
     CHECK(b.tap(KeyCode::B) == Bytes{0x32});
 }
 

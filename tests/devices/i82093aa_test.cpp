@@ -118,7 +118,7 @@ TEST_CASE("82093AA 3.2.4: a level message that nobody takes leaves Remote IRR cl
     b.taken = false;
     b.entry(10, 0x8042);
     b.apic.set_pin(10, true);
-    CHECK(b.get(0x24) == 0x8042);
+    CHECK(b.get(0x24) == 0x9042);
 }
 
 TEST_CASE("82093AA 3.2.4: polarity; an input that is not connected is never asserted") {
@@ -178,4 +178,42 @@ TEST_CASE("82093AA: with a local APIC behind it, a level interrupt is served unt
     I82093aa other{0xFFFF};
     test::load(other, saved);
     CHECK(test::save(other) == saved);
+}
+
+TEST_CASE("82093AA 3.2.4: a level that nobody takes shows as pending and is sent again when a local APIC can take it") {
+    VirtualClock clock{100};
+    EventQueue events{clock};
+    LocalApic local{events};
+    I82093aa apic{0x00FFFF};
+    apic.connect([&](const ApicMessage& message) { return local.deliver(message); });
+    local.on_reachable([&] { apic.retry(); });
+    local.on_eoi([&](u8 vector) { apic.end_of_interrupt(vector); });
+    local.reset(ResetKind::PowerOn);
+    local.set_globally_enabled(true);
+    apic.reset(ResetKind::PowerOn);
+    const auto entry = [&](unsigned pin, u32 low, u32 high) {
+        apic.write(0, 4, 0x11 + 2 * pin);
+        apic.write(0x10, 4, high);
+        apic.write(0, 4, 0x10 + 2 * pin);
+        apic.write(0x10, 4, low);
+    };
+    const auto low_of = [&](unsigned pin) {
+        apic.write(0, 4, 0x10 + 2 * pin);
+        return static_cast<u32>(apic.read(0x10, 4));
+    };
+    entry(9, 0x8000 | 0x0800 | 0x51, 0x01000000); // level, logical destination 1
+    entry(4, 0x0800 | 0x41, 0x01000000);          // edge
+    apic.set_pin(9, true);
+    apic.set_pin(4, true);
+    CHECK(low_of(9) == (0x8000 | 0x1000 | 0x0800 | 0x51)); // send pending, no Remote IRR
+    local.write(0xF0, 4, 0x1FF);
+    CHECK(low_of(9) == (0x8000 | 0x1000 | 0x0800 | 0x51)); // enabled, but not at that address
+    local.write(0xD0, 4, 0x01000000);
+    CHECK(low_of(9) == (0x8000 | 0x4000 | 0x0800 | 0x51));
+    CHECK(local.intr.level());
+    CHECK(local.acknowledge() == 0x51);
+    CHECK_FALSE(local.intr.level()); // the edge of input 4 found nobody
+    apic.set_pin(9, false);
+    local.write(0xB0, 4, 0);
+    CHECK(low_of(9) == (0x8000 | 0x0800 | 0x51));
 }
