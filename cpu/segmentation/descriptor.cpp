@@ -9,7 +9,7 @@ bool within_limit(const Segment& segment, u64 offset, u32 length) {
         const u64 top = segment.db() ? 0xFFFFFFFF : 0xFFFF;
         return offset > segment.limit && last <= top;
     }
-    return last <= segment.limit;
+    return last <= segment.limit || segment.limit == 0xFFFFFFFF; // as Cpu::segment_check
 }
 
 Fault probe_pushes(Cpu& cpu, const Segment& stack, u32 sp, unsigned size, unsigned count, bool user, Fault no_room) {

@@ -44,16 +44,18 @@ static Fault push_all(Cpu& cpu) {
 }
 Fault pusha(Cpu& cpu, const Insn& insn) { return insn.operand_size == 2 ? push_all<u16>(cpu) : push_all<u32>(cpu); }
 
-/// The slot of ESP is passed over, but read.
+/// The slot of ESP is passed over, but read. Each register is loaded as it is popped: a fault half way leaves those
+/// before it loaded and ESP alone, so that the instruction can be restarted (measured on Intel processors; the SDM is
+/// silent).
 template <class T>
 static Fault pop_all(Cpu& cpu) {
     const u32 mask = cpu.stack_mask();
     const u32 sp = cpu.stack_pointer();
-    std::array<T, 8> values;
-    for (unsigned n = 0; n < 8; ++n)
-        if (Fault fault = cpu.read<T>(SS, (sp + n * static_cast<u32>(sizeof(T))) & mask, values[7 - n])) return fault;
-    for (unsigned reg = 0; reg < 8; ++reg)
-        if (reg != RSP) cpu.set_gpr<T>(reg, values[reg]);
+    for (unsigned n = 0; n < 8; ++n) {
+        T value;
+        if (Fault fault = cpu.read<T>(SS, (sp + n * static_cast<u32>(sizeof(T))) & mask, value)) return fault;
+        if (const unsigned reg = 7 - n; reg != RSP) cpu.set_gpr<T>(reg, value);
+    }
     cpu.set_stack_pointer(sp + 8 * static_cast<u32>(sizeof(T)));
     return Fault::none();
 }

@@ -39,6 +39,23 @@ TEST_CASE("stack faults change nothing") {
     CHECK(t.s.gpr[RBP] == 0x9000);
 }
 
+TEST_CASE("POPA that faults half way keeps what it has popped, and ESP") {
+    for (const u32 skipped : {0u, 1u}) {
+        IntegerFixture t;
+        for (u32 n = 0; n < 8; ++n) t.set_dword(0x7FF0 + 4 * n, 0x10101010 * (n + 1));
+        t.s.gpr[RSP] = 0x7FF0 + 4 * skipped; // four items, or three
+        t.s.gpr[RBX] = 0xBBBBBBBB;
+        t.s.seg[SS].limit = 0x7FFF;
+        t.cpu.update_mode();
+        CHECK(t.execute({0x61}).is(Vector::SS));
+        CHECK(t.s.gpr[RSP] == 0x7FF0 + 4 * skipped);
+        CHECK(t.s.gpr[RDI] == 0x10101010 * (1 + skipped));
+        CHECK(t.s.gpr[RSI] == 0x10101010 * (2 + skipped));
+        CHECK(t.s.gpr[RBP] == 0x10101010 * (3 + skipped)); // the fourth is ESP's
+        CHECK(t.s.gpr[RBX] == 0xBBBBBBBB);
+    }
+}
+
 TEST_CASE("POP to a faulting memory operand keeps ESP") {
     IntegerFixture t;
     t.s.seg[DS].limit = 0xFFF;

@@ -27,7 +27,7 @@ struct Case {
     const char* name;
     std::vector<u8> code;
     std::function<void(CpuFixture&)> prepare;
-    bool repeats = false; ///< what its iterations did before the fault stays done
+    bool repeats = false; ///< what its iterations did before the fault stays done, and what POPA popped
     u32 faulty = kPage;   ///< the page that is missing
 };
 
@@ -74,8 +74,8 @@ std::vector<Case> cases() {
         {"pusha", {0x60}, at_esp(kNext + 12)},
         {"pusha, an item across", {0x60}, at_esp(kNext + 14)},
         {"pushaw", {0x66, 0x60}, at_esp(kNext + 6)},
-        {"popa", {0x61}, at_esp(kPage - 12)},
-        {"popa, an item across", {0x61}, at_esp(kPage - 14)},
+        {"popa", {0x61}, at_esp(kPage - 12), true},
+        {"popa, an item across", {0x61}, at_esp(kPage - 14), true},
         {"pushf", {0x9C}, at_esp(kNext + 2)},
         {"popf", {0x9D}, at_esp(kPage - 2)},
         {"push [ebx]", {0xFF, 0x33}, [](CpuFixture& f) { esp(f, kNext + 2), ebx(f, 0x60000); }},
