@@ -305,6 +305,8 @@ void Interpreter::execute(const Insn& insn) {
     CpuState& s = cpu_.s;
     const bool trap_flag = s.eflags & kTF;
     const bool overflow = trap_flag && s.flags.of();
+    const bool behind_mov_ss = s.shadow & kShadowMovSs;
+    s.shadow = 0;
     s.next_rip = (s.rip + insn.length) & 0xFFFFFFFF;
     // RF covers the start of one instruction (SDM Vol. 3, 17.3.1.1); IRET and task switches load it anew.
     s.eflags &= ~kRF;
@@ -317,6 +319,8 @@ void Interpreter::execute(const Insn& insn) {
     }
     ++s.tick;
     s.rip = s.next_rip;
+    // Of two loads of SS in a row only the first inhibits (SDM Vol. 3, 6.8.3); a third does again.
+    if (behind_mov_ss) s.shadow &= static_cast<u8>(~kShadowMovSs);
     // A delivered software interrupt has cleared TF, and with it this trap (SDM Vol. 3, 17.3.1.4).
     const bool interrupt = insn.mnemonic == Mnemonic::int_ || insn.mnemonic == Mnemonic::int3 ||
                            (insn.mnemonic == Mnemonic::into && overflow) || insn.mnemonic == Mnemonic::icebp;
@@ -329,7 +333,6 @@ void Interpreter::step_one() {
     // An instruction breakpoint is looked for once for each instruction, however often it repeats, and not behind MOV
     // SS and POP SS (SDM Vol. 3, 17.3.1.1: "suppressed as if EFLAGS.RF were 1").
     const bool at_start = !s.in_repeat() && !(s.eflags & kRF) && !(s.shadow & kShadowMovSs);
-    s.shadow = 0;
     // After a return from a page fault RF is set: the decoded block is there, and no breakpoint to look for.
     if (!(s.dr[7] & 0xFF)) {
         if (const Block* block = find_block()) {

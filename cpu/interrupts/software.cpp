@@ -13,12 +13,11 @@ Fault into(Cpu& cpu, const Insn&) {
     return cpu.deliver(static_cast<u8>(Vector::OF), EventKind::SoftwareTrap);
 }
 
-/// INT1 is a debug exception of its own: one that waits behind MOV SS is reported with it.
+/// INT1 is a debug exception of its own. One that waits behind MOV SS is lost, and DR6 stays as it is (as Intel
+/// processors do).
 Fault icebp(Cpu& cpu, const Insn&) {
-    if (Fault fault = cpu.deliver(static_cast<u8>(Vector::DB), EventKind::Icebp)) return fault;
-    cpu.s.dr[6] |= cpu.s.debug_pending;
     cpu.s.debug_pending = 0;
-    return Fault::none();
+    return cpu.deliver(static_cast<u8>(Vector::DB), EventKind::Icebp);
 }
 
 } // namespace r86::exec
