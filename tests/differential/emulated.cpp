@@ -10,15 +10,12 @@ namespace r86::differential {
 
 namespace {
 
-// The emulated system's own pages: linear addresses that the host's process does not have either, supervisor only.
-constexpr u32 kSystem = 0xD1340000;
+// The emulated system's own pages, supervisor only.
 constexpr u32 kGdtAt = kSystem, kIdtAt = kSystem + 0x1000, kTssAt = kSystem + 0x2000, kLdtAt = kSystem + 0x3000,
               kHandlers = kSystem + 0x4000, kInnerStackTop = kSystem + 0x6000;
-constexpr u32 kSystemPages = 6;
 
 // Physical layout.
-constexpr u32 kPdpt = 0x1000, kDirectories = 0x2000, kTables = 0x6000, kSystemFrames = 0x10000, kUserFrames = 0x20000,
-              kExitFrame = 0x1F000;
+constexpr u32 kPdpt = 0x1000, kDirectories = 0x2000, kTables = 0x6000, kSystemFrames = 0x10000, kUserFrames = 0x20000;
 
 constexpr u64 kPresent = 1, kWritable = 2, kUser = 4, kNoExecute = u64{1} << 63;
 constexpr u32 kTickLimit = 60'000;
@@ -67,7 +64,6 @@ void Emulated::build_tables() {
     };
     for (u32 page = 0; page < kSystemPages; ++page)
         map_page(kSystem + page * kPage, kSystemFrames + page * kPage, kPresent | kWritable);
-    map_page(kExit, kExitFrame, kPresent | kUser);
     u32 frame = kUserFrames;
     for (const Region& region : kRegions)
         for (u32 at = 0; at < region.size; at += kPage, frame += kPage) {
@@ -100,7 +96,6 @@ void Emulated::build_tables() {
     poke32(system(kTssAt) + 4, kInnerStackTop);
     poke32(system(kTssAt) + 8, kData0Selector);
     poke32(system(kTssAt) + 0x64, 0x680000);
-    memory_.write(PhysAddr{kExitFrame}, 4, 0xF4F4F4F4);
 }
 
 PhysAddr Emulated::physical(u32 linear) const { return {kUserFrames + image_offset(linear)}; }
@@ -218,12 +213,13 @@ Outcome Emulated::run(const Program& program, const Layout&, const std::vector<u
     r.gpr[RSP] = pop();
     r.selector[SS] = static_cast<u16>(pop());
     out.ending = Ending::Fault;
-    if (vector == 13 && out.error == 0 && r.eip == kExit && r.selector[CS] == kExitSelector) {
-        out.ending = Ending::Exit; // HLT on the exit page
+    if (vector == 14) out.fault_address = static_cast<u32>(s.cr2);
+    if (vector == 14 && r.eip == kExit && r.selector[CS] == kExitSelector) {
+        out.ending = Ending::Exit; // nothing is mapped there
         out.vector = 0;
+        out.error = out.fault_address = 0;
         r.eflags &= ~kRF; // of the fault that ended it
     }
-    if (vector == 14) out.fault_address = static_cast<u32>(s.cr2);
     return out;
 }
 

@@ -38,6 +38,13 @@ constexpr u32 image_offset(u32 linear) {
     return kImageSize;
 }
 
+/// What the benches keep for themselves: the host's exit code and the area behind it, the emulated system's tables,
+/// handlers and inner stack. A program that reaches them by a wild pointer has no result to compare.
+inline constexpr u32 kExitPages = 2, kSystem = 0xD1340000, kSystemPages = 6;
+constexpr bool is_the_benches(u32 linear) {
+    return linear - kExit < kExitPages * kPage || linear - kSystem < kSystemPages * kPage;
+}
+
 /// Local descriptors, in the terms of Linux's modify_ldt (which sets DPL 3, S and the accessed bit).
 struct LocalDescriptor {
     const char* name;

@@ -277,7 +277,7 @@ std::string prepare() {
     for (const Region& region : kRegions)
         if (!map_at(region.base, region.size, protection(region.rights) | PROT_WRITE))
             return "the address space below 2 GiB is not free";
-    if (!map_at(kExit, 2 * kPage, PROT_READ | PROT_WRITE | PROT_EXEC)) return "no memory for the exit code";
+    if (!map_at(kExit, kExitPages * kPage, PROT_READ | PROT_WRITE | PROT_EXEC)) return "no memory for the exit code";
     std::memcpy(reinterpret_cast<void*>(static_cast<uintptr_t>(kExit)), r86_exit_begin,
                 static_cast<size_t>(r86_exit_end - r86_exit_begin));
     std::memcpy(reinterpret_cast<void*>(static_cast<uintptr_t>(kTrampoline)), r86_trampoline_begin,

@@ -27,7 +27,9 @@ std::string hex(const std::array<u8, N>& bytes) {
 std::string ending_text(const Outcome& o) {
     switch (o.ending) {
     case Ending::Exit: return "exit";
-    case Ending::Fault: return format("fault %u error %x at %x", o.vector, o.error, o.registers.eip);
+    case Ending::Fault:
+        return format("fault %u error %x at %x", o.vector, o.error, o.registers.eip) +
+               (o.vector == 14 ? format(" of %x", o.fault_address) : "");
     case Ending::Timeout: return "timeout";
     case Ending::Broken: break;
     }
