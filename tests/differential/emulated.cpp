@@ -1,4 +1,5 @@
 #include "tests/differential/emulated.h"
+#include "cpu/decoder/decoder.h"
 #include "cpu/fpu/x87.h"
 #include "cpu/interrupts/debug.h"
 #include "cpu/mmu/mmu.h"
@@ -165,6 +166,20 @@ FloatState Emulated::floats() const {
     return out;
 }
 
+bool Emulated::instruction_here(Insn& insn) {
+    const CpuState& s = cpu_.s;
+    std::array<u8, 15> bytes{};
+    for (u32 i = 0; i < bytes.size(); ++i) {
+        const u32 linear = static_cast<u32>(s.seg[CS].base + s.rip) + i;
+        if (image_offset(linear) < kImageSize)
+            bytes[i] = static_cast<u8>(memory_.read(physical(linear), 1));
+        else if (i == 0)
+            return false;
+    }
+    static const Decoder decoder(model_);
+    return decoder.decode(bytes, cpu_.code32() ? CodeSize::Bits32 : CodeSize::Bits16, insn) == DecodeResult::Ok;
+}
+
 Outcome Emulated::run(const Program& program, const Layout&, const std::vector<u8>& memory, u64* executed) {
     CpuState& s = cpu_.s;
     memory_.write(PhysAddr{kUserFrames}, memory);
@@ -174,7 +189,12 @@ Outcome Emulated::run(const Program& program, const Layout&, const std::vector<u
     RunStop stop = RunStop::Target;
     for (Tick until = begin; stop == RunStop::Target && s.tick < end;) {
         until = drop_every_ ? std::min(end, until + 1 + (until * 7919 + program.seed) % drop_every_) : end;
+        Insn insn;
+        const bool observed = observer_ && instruction_here(insn);
+        if (observer_) until = s.tick + 1;
+        const u64 unretired = s.unretired;
         stop = cpu_.run(until);
+        if (observed) observer_(insn, s.unretired == unretired);
         if (drop_every_ && stop == RunStop::Target) {
             if (until & 1) cpu_.interpreter().drop_blocks();
             if (until & 2) cpu_.mmu().flush_all();

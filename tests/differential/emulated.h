@@ -5,6 +5,7 @@
 #include "cpu/interpreter/interpreter.h"
 #include "tests/differential/outcome.h"
 #include "tests/differential/program.h"
+#include <functional>
 
 namespace r86::differential {
 
@@ -15,12 +16,17 @@ public:
     /// `executed` gets the number of instructions (ticks).
     Outcome run(const Program& program, const Layout& layout, const std::vector<u8>& memory, u64* executed = nullptr);
 
+    /// Called after every instruction of later runs, which go one by one; `completed` is false for one that faulted.
+    void observe(std::function<void(const Insn&, bool completed)> observer) { observer_ = std::move(observer); }
+
 private:
     void build_tables();
     void load(const Registers& registers);
     void load_segment(unsigned seg, u16 selector);
     FloatState floats() const;
     PhysAddr physical(u32 linear) const;
+    /// The instruction at CS:EIP as memory holds it; false: none of the program's.
+    bool instruction_here(Insn& insn);
     void poke32(u32 at, u32 value) { memory_.write(PhysAddr{at}, 4, value); }
     void poke64(u32 at, u64 value) { memory_.write(PhysAddr{at}, 8, value); }
 
@@ -30,6 +36,7 @@ private:
     VirtualClock clock_;
     CpuModel model_;
     Cpu cpu_;
+    std::function<void(const Insn&, bool)> observer_;
     u32 drop_every_; ///< ticks between dropping blocks and translations; 0: never
 };
 

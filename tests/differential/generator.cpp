@@ -9,15 +9,12 @@ namespace r86::differential {
 namespace {
 
 constexpr Exclusion kExclusions[] = {
-#define R86_EXCLUDED(mnemonic, reason) {Mnemonic::mnemonic, reason},
+#define R86_EXCLUDED(mnemonic, reason) {Mnemonic::mnemonic, reason, false},
+#define R86_SPECIAL(mnemonic, reason)  {Mnemonic::mnemonic, reason, true},
 #include "tests/differential/exclusions.inc"
 #undef R86_EXCLUDED
+#undef R86_SPECIAL
 };
-
-bool excluded(const OpcodeRow& what) {
-    return std::any_of(std::begin(kExclusions), std::end(kExclusions),
-                       [&](const Exclusion& e) { return e.mnemonic == what.mnemonic; });
-}
 
 template <class T>
 const T& pick(Random& random, const std::vector<T>& list) {
@@ -108,12 +105,18 @@ void start_segments(Random& random, Program& program, Context& context) {
 
 } // namespace
 
+const Exclusion* exclusion_of(const OpcodeRow& what) {
+    const auto found = std::find_if(std::begin(kExclusions), std::end(kExclusions),
+                                    [&](const Exclusion& e) { return e.mnemonic == what.mnemonic; });
+    return found == std::end(kExclusions) ? nullptr : found;
+}
+
 Generator::Generator() {
     const CpuModel model = find_cpu_model("max");
     const auto all = all_rows();
     for (u16 i = 1; i < all.size(); ++i) {
         const OpcodeRow& what = all[i];
-        if (excluded(what) || what.has(kOnly64) || what.has(kBefore586)) continue;
+        if (exclusion_of(what) || what.has(kOnly64) || what.has(kBefore586)) continue;
         if (what.feature != Feature::Count && !model.has(what.feature)) continue;
         (what.has(kX87) ? x87_ : what.has(kSimd) ? simd_ : integer_).push_back(i);
         rows_.push_back(i);

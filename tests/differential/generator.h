@@ -11,7 +11,9 @@ namespace r86::differential {
 struct Exclusion {
     Mnemonic mnemonic;
     const char* reason;
+    bool special; ///< in pieces of its own
 };
+const Exclusion* exclusion_of(const OpcodeRow& what);
 
 class Generator {
 public:

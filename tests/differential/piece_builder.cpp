@@ -204,8 +204,8 @@ u32 share(const OpcodeRow& what) {
     case Mnemonic::icebp: return 1;
     case Mnemonic::into: return 3;
     case Mnemonic::bound: return 3;
+    case Mnemonic::mov_sreg: return what.opcode == 0x8C ? 100 : 1;
     case Mnemonic::pop_sreg:
-    case Mnemonic::mov_sreg:
     case Mnemonic::les:
     case Mnemonic::lds:
     case Mnemonic::lss:

@@ -64,6 +64,9 @@ private:
     /// `mov r, ptr`-like: a prefix, opcode and a memory operand based on EDI or DI that has just been set.
     void at_pointer(Bytes& bytes, u8 reg, u32 pointer);
 
+    /// `mov [at], value`: 2 or 4 bytes, the immediate last.
+    Piece& store_immediate(u32 at, u32 value, unsigned width);
+
     void forward_jump();
     void indirect_jump();
     void stack_return();
@@ -72,6 +75,11 @@ private:
     u32 later_piece();
     void note_join(u32 piece) { c_.joins[piece] |= c_.undefined; }
     void target_offset(Piece& piece, u8 at, u8 size, u32 target);
+
+    void indirect_through_memory();
+    void load_far_pointer(u8 seg, u16 selector);
+    void load_selector_from_memory(u8 seg, u16 selector);
+    void check_bounds();
 
     void load_segment();
     void pop_flags();

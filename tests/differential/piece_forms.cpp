@@ -126,7 +126,8 @@ void PieceBuilder::counted_loop() {
 }
 
 void PieceBuilder::control_flow() {
-    switch (random_.below(12)) {
+    switch (random_.below(13)) {
+    case 12: indirect_through_memory(); break;
     case 0: indirect_jump(); break;
     case 1: stack_return(); break;
     case 2: forward_call(); break;
@@ -149,6 +150,7 @@ void PieceBuilder::special() {
     case 5: saved_x87(); break;
     case 6:
         if (random_.chance(15)) software_interrupt();
+        if (random_.chance(60)) check_bounds();
         break;
     case 7:
     case 8: modify_code(); break;
@@ -174,8 +176,12 @@ void PieceBuilder::load_segment() {
     default: break;
     }
     const u8 reg = c_.keep_cx ? u8{RAX} : static_cast<u8>(random_.below(3));
-    const u32 form = random_.below(3);
-    if (form == 0 && seg != FS && seg != GS) { // POP Sreg
+    const u32 form = random_.below(5);
+    if (form == 3) {
+        load_far_pointer(seg, selector);
+    } else if (form == 4) {
+        load_selector_from_memory(seg, selector);
+    } else if (form == 0 && seg != FS && seg != GS) { // POP Sreg
         push_immediate(selector);
         static constexpr u8 kPop[] = {0x07, 0, 0x17, 0x1F};
         add({kPop[seg]});
@@ -229,13 +235,7 @@ void PieceBuilder::load_mxcsr() {
     value |= random_.below(64);
     if (random_.chance(30)) value |= 0x8040;
     if (random_.chance(2)) value |= 0x10000; // reserved: #GP
-    // mov dword [at], value
-    Bytes store;
-    if (c_.code16) store.push_back(0x66);
-    store.push_back(0xC7);
-    at_pointer(store, 0, at);
-    append(store, value, 4);
-    add(store);
+    store_immediate(at, value, 4);
     Bytes load = {0x0F, 0xAE};
     at_pointer(load, 2, at);
     add(load);
@@ -255,14 +255,7 @@ void PieceBuilder::saved_x87() {
         at_pointer(bytes, reg, at);
         add(bytes);
     };
-    const auto clear = [&](u32 offset, unsigned width = 4) {
-        Bytes bytes;
-        if (c_.code16 == (width == 4)) bytes.push_back(0x66);
-        bytes.push_back(0xC7);
-        at_pointer(bytes, 0, at + offset);
-        append(bytes, 0, width);
-        add(bytes);
-    };
+    const auto clear = [&](u32 offset, unsigned width = 4) { store_immediate(at + offset, 0, width); };
     c_.group = here() + 1;
     instruction(kind == 0 ? 0xD9 : kind == 1 ? 0xDD : 0xAE, kind == 2 ? 0 : 6, {0x90});
     if (kind == 2) {

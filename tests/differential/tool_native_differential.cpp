@@ -1,5 +1,6 @@
 // native_differential: random programs on the host's processor and in the emulator.
 #include "tests/differential/case_file.h"
+#include "tests/differential/coverage.h"
 #include "tests/differential/emulated.h"
 #include "tests/differential/flow.h"
 #include "tests/differential/generator.h"
@@ -24,6 +25,7 @@ struct Options {
     u32 stop_after = 3;
     bool undefined_flags = false;
     bool show = false;
+    u64 coverage = 0;      ///< programs whose instructions are counted by groups, instead of a comparison
     std::string case_file; ///< what is found, or given with --code, is appended here
     std::string story = "found by native_differential";
     std::vector<u8> code;
@@ -195,6 +197,24 @@ private:
     std::vector<usize> applied_;
 };
 
+/// Rows of the instruction table by group: how many there are, are left out, were carried out in every form.
+int show_coverage(const Options& options) {
+    const Generator generator;
+    Emulated emulated;
+    Coverage coverage;
+    emulated.observe([&](const Insn& insn, bool completed) { coverage.add(insn, completed); });
+    for (u64 seed = options.seed; seed < options.seed + options.coverage; ++seed) {
+        const Program program = generator.program(seed);
+        const Layout layout = lay_out(program);
+        emulated.run(program, layout, initial_memory(program, layout));
+    }
+    for (const Coverage::Group& g : coverage.groups())
+        std::printf("group %s | %u | %u | %u | %llu\n", g.name, g.rows, g.reached, g.explained,
+                    static_cast<unsigned long long>(g.instructions));
+    for (const std::string& line : coverage.unreached()) std::printf("not reached: %s\n", line.c_str());
+    return coverage.unreached().empty() ? 0 : 1;
+}
+
 u64 number(const char* text) { return std::strtoull(text, nullptr, 0); }
 
 } // namespace
@@ -221,16 +241,19 @@ int main(int argc, char** argv) {
                 options.code.push_back(static_cast<u8>(std::strtoul(std::string(at, 2).c_str(), nullptr, 16)));
             options.code16 = word == "--code16";
             ++i;
-        } else if (word == "--show")
+        } else if (word == "--coverage")
+            options.coverage = number(value), ++i;
+        else if (word == "--show")
             options.show = true;
         else {
             std::fprintf(stderr,
                          "usage: native_differential [--seed N] [--instructions N] [--stop-after N]\n"
                          "                           [--undefined-flags] [--show] [--write-case FILE] [--story TEXT]\n"
-                         "                           [--code16 HEX | --code32 HEX]\n");
+                         "                           [--code16 HEX | --code32 HEX] [--coverage PROGRAMS]\n");
             return 2;
         }
     }
+    if (options.coverage) return show_coverage(options);
     Runner runner(options);
     if (!runner.why_not().empty()) {
         std::printf("skipped: %s\n", runner.why_not().c_str());
