@@ -1,5 +1,6 @@
 #pragma once
-/// Hands finished frames from the emulation thread to a display: a triple buffer, so that neither waits for the other.
+/// Hands finished frames from the emulation thread to a display: a triple buffer (the display's own
+/// frame is the third), so that neither waits for the other.
 #include <array>
 #include <mutex>
 #include <utility>
@@ -16,21 +17,18 @@ public:
         std::swap(back_, ready_);
         fresh_ = true;
     }
-    /// Display: the newest frame, false if there is none since the last call.
+    /// Display: the newest frame, whose place `out` takes; false if there is none since the last call.
     bool take(Frame& out) {
-        {
-            const std::lock_guard lock(mutex_);
-            if (!fresh_) return false;
-            std::swap(front_, ready_);
-            fresh_ = false;
-        }
-        out = frames_[front_];
+        const std::lock_guard lock(mutex_);
+        if (!fresh_) return false;
+        std::swap(out, frames_[ready_]);
+        fresh_ = false;
         return true;
     }
 
 private:
-    std::array<Frame, 3> frames_{};
-    unsigned back_ = 0, ready_ = 1, front_ = 2;
+    std::array<Frame, 2> frames_{};
+    unsigned back_ = 0, ready_ = 1;
     bool fresh_ = false;
     std::mutex mutex_;
 };

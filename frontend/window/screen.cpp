@@ -214,7 +214,6 @@ bool Screen::scale_by_card(const Rect& place) {
     SDL_SetRenderTarget(renderer_.get(), scaled_.get());
     SDL_RenderCopy(renderer_.get(), enlarged_.get(), nullptr, nullptr);
     SDL_SetRenderTarget(renderer_.get(), nullptr);
-    none_changed();
     return true;
 }
 
@@ -236,7 +235,6 @@ bool Screen::scale_by_program(const Rect& place) {
     sharp_.update(picture_, rows);
     const SDL_Rect band{0, rows.first, place.width, rows.end - rows.first};
     SDL_UpdateTexture(scaled_.get(), &band, sharp_.row(rows.first), place.width * static_cast<int>(sizeof(u32)));
-    none_changed();
     return true;
 }
 
@@ -271,15 +269,43 @@ void Screen::draw_panel(Panel& panel) {
     SDL_RenderCopy(renderer_.get(), panel.texture_.get(), nullptr, &target);
 }
 
-void Screen::present(const Rect& picture_place, std::initializer_list<Panel*> panels) {
+/// Where the changed rows of the picture and the changed panels are; a row more at each side, for smoothing mixes rows.
+SDL_Rect Screen::changed_part(const Rect& place, std::initializer_list<Panel*> panels) const {
+    SDL_Rect part{0, 0, 0, 0};
+    if (changed_end_ > changed_first_) {
+        const int rows = static_cast<int>(picture_.height);
+        const int first = place.height * std::max(changed_first_ - 1, 0) / rows;
+        const int end = (place.height * std::min(changed_end_ + 1, rows) + rows - 1) / rows;
+        part = {place.x, place.y + first, place.width, end - first};
+    }
+    for (const Panel* panel : panels) {
+        if (!panel->visible || !panel->changed_) continue;
+        const SDL_Rect at = sdl(panel->place);
+        const SDL_Rect before = part;
+        SDL_UnionRect(&before, &at, &part);
+    }
+    return part;
+}
+
+void Screen::present(const Rect& picture_place, std::initializer_list<Panel*> panels, bool everything) {
+    SDL_Renderer* renderer = renderer_.get();
+    // A card's buffers hold an older frame or nothing; the software renderer draws on what is shown.
+    const bool in_part = software_ && !everything;
+    const SDL_Rect part = in_part ? changed_part(picture_place, panels) : SDL_Rect{};
+    if (in_part) SDL_RenderSetClipRect(renderer, &part);
     const Size all = area();
     if (picture_place.width < all.width || picture_place.height < all.height) { // else nothing would be seen of it
-        SDL_SetRenderDrawColor(renderer_.get(), 0, 0, 0, 255);
-        SDL_RenderClear(renderer_.get());
+        SDL_SetRenderDrawColor(renderer, 0, 0, 0, 255);
+        if (in_part)
+            SDL_RenderFillRect(renderer, &part); // clearing knows no clip
+        else
+            SDL_RenderClear(renderer);
     }
     draw_picture(picture_place);
     for (Panel* panel : panels) draw_panel(*panel);
-    SDL_RenderPresent(renderer_.get());
+    if (in_part) SDL_RenderSetClipRect(renderer, nullptr);
+    SDL_RenderPresent(renderer);
+    none_changed();
 }
 
 } // namespace r86

@@ -52,8 +52,9 @@ public:
     bool set_picture(const Picture& picture);
     const Picture& picture() const { return picture_; }
 
-    /// Draws everything; waits for the display's retrace where the renderer can.
-    void present(const Rect& picture_place, std::initializer_list<Panel*> panels);
+    /// Draws everything, or, if nothing but the picture and the canvases of panels changed since the last time, at
+    /// least those; waits for the display's retrace where the renderer can.
+    void present(const Rect& picture_place, std::initializer_list<Panel*> panels, bool everything);
     /// The textures' contents were lost.
     void contents_lost(bool device_lost);
 
@@ -77,6 +78,7 @@ private:
     bool scale_by_program(const Rect& place);
     void all_changed();
     void none_changed();
+    SDL_Rect changed_part(const Rect& place, std::initializer_list<Panel*> panels) const;
     void draw_panel(Panel& panel);
 
     std::unique_ptr<SDL_Window, SdlDelete> window_;
@@ -87,7 +89,7 @@ private:
     SdlTexture scaled_;
     Size scaled_size_;
     SharpScale sharp_;
-    int changed_first_ = 0; ///< rows of the picture that `scaled_` does not show yet: [first, end)
+    int changed_first_ = 0; ///< rows of the picture that the screen does not show yet: [first, end)
     int changed_end_ = 0;
     bool software_ = false;
     Picture picture_;

@@ -60,7 +60,7 @@ void WindowLoop::run() {
         if (port_.take_frame(frame_)) {
             const u32 width = screen_.picture().width;
             const u32 height = screen_.picture().height;
-            redraw_ |= screen_.set_picture(frame_);
+            changed_ |= screen_.set_picture(frame_);
             if (frame_.width != width || frame_.height != height) {
                 const int status_height = options_.status_line ? kStatusHeight * screen_.ui_scale() : 0;
                 screen_.grow_for({static_cast<int>(frame_.width), static_cast<int>(frame_.height)}, status_height);
@@ -75,9 +75,9 @@ void WindowLoop::run() {
             if (status_.ended) return;
         }
         if (lay_out_) lay_out();
-        if (redraw_ && !minimised_) {
-            screen_.present(picture_place_, {&status_panel_, &slider_panel_, &notice_panel_, &menu_panel_});
-            redraw_ = false;
+        if ((redraw_ || changed_) && !minimised_) {
+            screen_.present(picture_place_, {&status_panel_, &slider_panel_, &notice_panel_, &menu_panel_}, redraw_);
+            redraw_ = changed_ = false;
         }
     }
 }
@@ -138,7 +138,7 @@ void WindowLoop::draw_status() {
     for (const PlacedPart& part : shown_status_)
         canvas.text(part.column * Canvas::kCellWidth, kStatusPadding, part.part.text, ink(part.part.tone));
     status_panel_.place = {0, area.height - kStatusHeight * scale, area.width, kStatusHeight * scale};
-    redraw_ = true;
+    changed_ = true;
 }
 
 void WindowLoop::draw_notices() {

@@ -88,6 +88,7 @@ private:
     Rect picture_place_;
     Picture frame_;
     bool redraw_ = true;     ///< something on screen has changed
+    bool changed_ = false;   ///< only the picture or the words of the status line have
     bool lay_out_ = true;    ///< sizes have changed
     bool minimised_ = false; ///< nothing can be seen
     bool quit_asked_ = false;
