@@ -8,6 +8,7 @@ namespace {
 
 constexpr u32 kChain4Bytes = 0x10000;
 constexpr u32 kTextBytes = 0x8000;
+constexpr u32 kStripeBytes = 1024; ///< compared at once
 
 /// What one group of window bytes is in video memory: chain-4, four bytes of a cell in sixteen; text, two in eight.
 template <class Group>
@@ -30,9 +31,9 @@ void gather(u8* window, const u8* vram, u32 bytes) {
 }
 
 template <class Group>
-bool scatter(const u8* window, u8* vram, u32 bytes, const std::function<void(u32)>& touch) {
+bool scatter(const u8* window, u8* vram, u32 first, u32 bytes, const std::function<void(u32)>& touch) {
     bool changed = false;
-    for (u32 i = 0; i < bytes / sizeof(Group); ++i) {
+    for (u32 i = first / sizeof(Group); i < (first + bytes) / sizeof(Group); ++i) {
         const u32 byte = i * kStride<Group>;
         const Group value = load<Group>(window + i * sizeof(Group));
         if (value == load<Group>(vram + byte)) continue;
@@ -56,9 +57,14 @@ VgaForm vga_form(const VgaRegisters& r, const BochsVbe& vbe) {
     return text && r.map_mask() == 0x03 && r.read_map_select() < 2 ? VgaForm::Text : VgaForm::General;
 }
 
-VgaDirect::VgaDirect(u8* vram) : vram_(vram), window_(static_cast<u8*>(host_allocate(kWindowBytes))) {}
+VgaDirect::VgaDirect(u8* vram)
+    : vram_(vram), window_(static_cast<u8*>(host_allocate(kWindowBytes))),
+      settled_(static_cast<u8*>(host_allocate(kWindowBytes))) {}
 
-VgaDirect::~VgaDirect() { host_release(window_, kWindowBytes); }
+VgaDirect::~VgaDirect() {
+    host_release(window_, kWindowBytes);
+    host_release(settled_, kWindowBytes);
+}
 
 VgaDirect::Piece VgaDirect::piece() const {
     if (!lent()) return {};
@@ -72,14 +78,22 @@ void VgaDirect::lend(VgaForm form, u32 offset) {
         gather<u32>(window_ + offset, vram_, kChain4Bytes);
     else
         gather<u16>(window_ + offset, vram_, kTextBytes);
+    const Piece block = piece();
+    std::memcpy(settled_ + offset, block.host, block.size);
 }
 
+/// Asked for at each retrace, mostly about a block in which nothing or a line of text has changed.
 bool VgaDirect::put_back(const std::function<void(u32)>& touch) {
-    switch (form_) {
-    case VgaForm::Chain4: return scatter<u32>(window_ + offset_, vram_, kChain4Bytes, touch);
-    case VgaForm::Text: return scatter<u16>(window_ + offset_, vram_, kTextBytes, touch);
-    default: return false;
+    const Piece block = piece();
+    u8* settled = settled_ + block.offset;
+    bool changed = false;
+    for (u32 at = 0; at < block.size; at += kStripeBytes) {
+        if (std::memcmp(block.host + at, settled + at, kStripeBytes) == 0) continue;
+        std::memcpy(settled + at, block.host + at, kStripeBytes);
+        changed |= form_ == VgaForm::Chain4 ? scatter<u32>(block.host, vram_, at, kStripeBytes, touch)
+                                            : scatter<u16>(block.host, vram_, at, kStripeBytes, touch);
     }
+    return changed;
 }
 
 u8* VgaDirect::shadow(u32 byte) {
@@ -88,6 +102,14 @@ u8* VgaDirect::shadow(u32 byte) {
     const u32 index = byte / stride * group + byte % stride;
     if (!lent() || byte % stride >= group || index >= piece().size) return nullptr;
     return window_ + offset_ + index;
+}
+
+void VgaDirect::write_through(u32 byte, u8 value) {
+    vram_[byte] = value;
+    u8* lent_byte = shadow(byte);
+    if (!lent_byte) return;
+    *lent_byte = value;
+    settled_[lent_byte - window_] = value;
 }
 
 u8* VgaDirect::at(u64 offset) {

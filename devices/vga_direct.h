@@ -47,12 +47,15 @@ public:
     bool put_back(const std::function<void(u32 byte)>& touch);
     /// Where a byte of video memory stands while it is in the block; nullptr: in video memory itself.
     u8* shadow(u32 vram_byte);
+    /// Changes a byte of video memory from outside of the window, wherever it stands.
+    void write_through(u32 vram_byte, u8 value);
     /// The lent byte at this offset of the window; nullptr outside.
     u8* at(u64 offset);
 
 private:
     u8* vram_;
-    u8* window_; // kWindowBytes, laid out as the window
+    u8* window_;  // kWindowBytes, laid out as the window
+    u8* settled_; // the same as of the last time it was put back
     VgaForm form_ = VgaForm::General;
     u32 offset_ = 0;
 };

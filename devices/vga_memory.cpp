@@ -248,8 +248,7 @@ void VgaMemory::Linear::write(u64 offset, unsigned size, u64 value) {
     for (unsigned i = 0; i < size; ++i, value >>= 8) {
         const u32 byte = static_cast<u32>(offset + i) % kBytes;
         memory.touch(byte);
-        memory.vram_[byte] = static_cast<u8>(value);
-        if (u8* shadow = memory.direct_.shadow(byte)) *shadow = static_cast<u8>(value);
+        memory.direct_.write_through(byte, static_cast<u8>(value));
     }
 }
 

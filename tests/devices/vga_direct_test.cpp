@@ -82,6 +82,16 @@ TEST_CASE("vga window: a write to the lent window is a change of the frame") {
     CHECK(b.vga.memory().linear().read(1280, 1) == 9);
     b.vga.memory().linear().write(1281, 1, 8);
     CHECK(b.fetch(321, 1) == 8);
+    // Changed by the linear aperture and back through the window, with no look in between.
+    b.store(321, 0, 1);
+    const std::vector<u32> black = b.vga.render().pixels;
+    b.vga.memory().linear().write(1281, 1, 8);
+    CHECK(b.vga.render().pixels != black);
+    b.store(321, 0, 1);
+    CHECK(b.vga.render().pixels == black);
+    b.vga.memory().linear().write(1281, 1, 8);
+    b.store(321, 0, 1);
+    CHECK(b.vga.render().pixels == black);
 }
 
 TEST_CASE("vga window: with and without lending every read, picture and state is the same") {
