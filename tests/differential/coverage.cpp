@@ -110,7 +110,7 @@ std::vector<std::string> Coverage::unreached() const {
     for (u16 i = 1; i < rows_.size(); ++i) {
         const OpcodeRow& what = row(i);
         const Exclusion* left_out = exclusion_of(what);
-        if (!belongs(i) || (left_out && !left_out->special)) continue;
+        if (!belongs(i) || (left_out && left_out->kind == Exclusion::Absent)) continue;
         for (const std::string& form : missing(i)) out.push_back(name_of(what) + ": " + form);
     }
     return out;
@@ -126,7 +126,7 @@ std::vector<Coverage::Group> Coverage::groups() const {
         if (group == out.end()) group = out.insert(out.end(), Group{name});
         ++group->rows;
         const Exclusion* left_out = exclusion_of(what);
-        if (left_out && !left_out->special)
+        if (left_out && left_out->kind == Exclusion::Absent)
             ++group->explained;
         else if (missing(i).empty())
             ++group->reached;

@@ -193,8 +193,9 @@ Outcome Emulated::run(const Program& program, const Layout&, const std::vector<u
         const bool observed = observer_ && instruction_here(insn);
         if (observer_) until = s.tick + 1;
         const u64 unretired = s.unretired;
+        const u32 linear = static_cast<u32>(s.seg[CS].base + s.rip);
         stop = cpu_.run(until);
-        if (observed) observer_(insn, s.unretired == unretired);
+        if (observed) observer_(linear, insn, s.unretired == unretired);
         if (drop_every_ && stop == RunStop::Target) {
             if (until & 1) cpu_.interpreter().drop_blocks();
             if (until & 2) cpu_.mmu().flush_all();

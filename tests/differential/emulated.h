@@ -17,7 +17,8 @@ public:
     Outcome run(const Program& program, const Layout& layout, const std::vector<u8>& memory, u64* executed = nullptr);
 
     /// Called after every instruction of later runs, which go one by one; `completed` is false for one that faulted.
-    void observe(std::function<void(const Insn&, bool completed)> observer) { observer_ = std::move(observer); }
+    using Observer = std::function<void(u32 linear, const Insn&, bool completed)>;
+    void observe(Observer observer) { observer_ = std::move(observer); }
 
 private:
     void build_tables();
@@ -36,7 +37,7 @@ private:
     VirtualClock clock_;
     CpuModel model_;
     Cpu cpu_;
-    std::function<void(const Insn&, bool)> observer_;
+    Observer observer_;
     u32 drop_every_; ///< ticks between dropping blocks and translations; 0: never
 };
 

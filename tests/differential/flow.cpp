@@ -5,18 +5,9 @@
 
 namespace r86::differential {
 
-namespace {
-
-/// What one piece does to the status flags.
-struct Effect {
-    u32 read = 0;
-    u32 written = 0; ///< for certain
-    u32 undefined = 0;
-};
-
-Effect effect_of(const Insn& insn) {
+FlagEffect flag_effect(const Insn& insn) {
     const OpcodeRow& what = row(insn.row);
-    Effect out{what.flags_read, what.flags_conditional() ? 0u : what.flags_written, what.flags_undefined};
+    FlagEffect out{what.flags_read, what.flags_conditional() ? 0u : what.flags_written, what.flags_undefined};
     const u32 all = kOF | kSF | kZF | kAF | kPF | kCF;
     // What leaves flags alone when its count is zero defines them by a constant count, and OF by a count of one.
     if (what.flags_conditional() && what.operands[1] == OperandCode::Ib && !what.is_string()) {
@@ -27,20 +18,18 @@ Effect effect_of(const Insn& insn) {
     return out;
 }
 
-} // namespace
-
 FlagFlow follow_flags(const Program& program, const Layout& layout) {
     static const CpuModel model = find_cpu_model("max");
     static const Decoder decoder(model);
     const usize count = program.pieces.size();
-    std::vector<Effect> effects(count);
+    std::vector<FlagEffect> effects(count);
     for (usize i = 0; i < count; ++i) {
         std::array<u8, 15> bytes{};
         const u32 begin = layout.begin[i];
         std::copy_n(layout.code.begin() + begin, std::min<usize>(15, layout.begin[i + 1] - begin), bytes.begin());
         Insn insn;
         if (decoder.decode(bytes, program.code16 ? CodeSize::Bits16 : CodeSize::Bits32, insn) == DecodeResult::Ok)
-            effects[i] = effect_of(insn);
+            effects[i] = flag_effect(insn);
     }
     FlagFlow out;
     out.undefined_before.assign(count + 1, 0);

@@ -1,8 +1,17 @@
 #pragma once
 /// Which status flags are undefined where, found by following a program's pieces through all its jumps.
+#include "cpu/insn.h"
 #include "tests/differential/program.h"
 
 namespace r86::differential {
+
+/// What one instruction does to the status flags.
+struct FlagEffect {
+    u32 read = 0;
+    u32 written = 0; ///< for certain
+    u32 undefined = 0;
+};
+FlagEffect flag_effect(const Insn& insn);
 
 struct FlagFlow {
     /// For each piece, and at last for the exit: status flags that may be undefined there.

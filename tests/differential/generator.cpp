@@ -9,11 +9,13 @@ namespace r86::differential {
 namespace {
 
 constexpr Exclusion kExclusions[] = {
-#define R86_EXCLUDED(mnemonic, reason) {Mnemonic::mnemonic, reason, false},
-#define R86_SPECIAL(mnemonic, reason)  {Mnemonic::mnemonic, reason, true},
+#define R86_EXCLUDED(mnemonic, reason) {Mnemonic::mnemonic, reason, Exclusion::Absent},
+#define R86_SPECIAL(mnemonic, reason)  {Mnemonic::mnemonic, reason, Exclusion::Special},
+#define R86_MASKED(mnemonic, reason)   {Mnemonic::mnemonic, reason, Exclusion::Masked},
 #include "tests/differential/exclusions.inc"
 #undef R86_EXCLUDED
 #undef R86_SPECIAL
+#undef R86_MASKED
 };
 
 template <class T>

@@ -11,7 +11,11 @@ namespace r86::differential {
 struct Exclusion {
     Mnemonic mnemonic;
     const char* reason;
-    bool special; ///< in pieces of its own
+    enum Kind : u8 {
+        Absent,  ///< from programs altogether
+        Special, ///< in pieces of its own
+        Masked,  ///< in pieces of its own that clear some of what it stores
+    } kind;
 };
 const Exclusion* exclusion_of(const OpcodeRow& what);
 

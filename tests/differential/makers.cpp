@@ -120,7 +120,7 @@ const MakerDifference kDifferences[] = {
 std::span<const MakerDifference> maker_differences() { return kDifferences; }
 
 std::string judge(const Program& program, const Layout& layout, const Outcome& host, const Outcome& ours,
-                  bool undefined_flags, std::vector<usize>* applied) {
+                  bool undefined_flags, std::vector<usize>* applied, u32 more_undefined) {
     if (host.ending == Ending::Timeout || ours.ending == Ending::Timeout) return "";
     for (const Outcome* one : {&host, &ours})
         if (one->ending == Ending::Fault && one->vector == 14 && is_the_benches(one->fault_address)) return "";
@@ -128,6 +128,7 @@ std::string judge(const Program& program, const Layout& layout, const Outcome& h
     if (host.ending == Ending::Fault && host.registers.selector[CS] == kExitSelector) return "";
     Mask mask;
     if (!undefined_flags) mask = mask_at(follow_flags(program, layout), program, layout, host);
+    mask.flags |= more_undefined;
     std::string text = compare(host, ours, mask);
     if (text.empty() || host.ending != Ending::Fault || ours.ending != Ending::Fault) return text;
     // The code as it is now, at the very place: a wild jump may have gone into the middle of an instruction.

@@ -25,8 +25,8 @@ struct MakerDifference {
 std::span<const MakerDifference> maker_differences();
 
 /// The comparison that counts: undefined flags masked, maker's differences applied. Empty if both agree; `applied`
-/// gets an entry's number for each use.
+/// gets an entry's number for each use; status flags in `more_undefined` are not compared either.
 std::string judge(const Program& program, const Layout& layout, const Outcome& host, const Outcome& ours,
-                  bool undefined_flags = false, std::vector<usize>* applied = nullptr);
+                  bool undefined_flags = false, std::vector<usize>* applied = nullptr, u32 more_undefined = 0);
 
 } // namespace r86::differential
