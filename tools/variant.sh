@@ -8,7 +8,8 @@ source_dir=$2
 build=$3/variants/$variant
 packages=$3/guests/packages
 
-configure=(-S "$source_dir" -B "$build" -G Ninja -DR86_FRONTEND=OFF)
+# The fuzz targets are Clang's already in the sanitizers' build, and have nothing of their own for another processor.
+configure=(-S "$source_dir" -B "$build" -G Ninja -DR86_FRONTEND=OFF -DR86_FUZZ_REPLAY=OFF)
 command -v ccache >/dev/null && configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 need() { command -v "$1" >/dev/null || { echo "skipped: $1 is not installed"; exit 77; }; }
 
