@@ -35,12 +35,13 @@ void Vga::path_changed() {
 }
 
 void Vga::visit(StateVisitor& v) {
-    auto& [registers, origin_ns, frame, start_address, interrupt] = state_;
+    auto& [registers, origin_ns, frame, start_address, interrupt, raster] = state_;
     v.field("registers", registers);
     v.field("origin_ns", origin_ns);
     v.field("frame", frame);
     v.field("start_address", start_address);
     v.field("interrupt", interrupt);
+    v.field("raster", raster);
     v.field("vbe", vbe_);
     v.field("memory", memory_);
 }
@@ -61,6 +62,7 @@ void Vga::update_timing() {
     const VgaTiming timing = timing_from_registers();
     if (timing == timing_) return;
     timing_ = timing;
+    state_.raster.forget();
     state_.origin_ns = clock_.now_ns();
     arm_frame_timer(state_.origin_ns);
 }
@@ -81,7 +83,15 @@ void Vga::vertical_retrace(u64 deadline_ns) {
     if ((state_.registers.crtc[0x11] & 0x30) == 0x10) state_.interrupt = true;
     const bool text = !state_.registers.graphics_mode();
     if (vbe_.enabled() || (text && state_.frame % kBlinkStep == 0)) picture_changed();
-    if (frames_wanted_ && frame_hook_) frame_hook_();
+    if (frames_wanted_ && frame_hook_) {
+        frame_ends_ = true;
+        frame_hook_();
+        frame_ends_ = false;
+    }
+    if (state_.raster.moving()) {
+        state_.raster.next_frame(state_.start_address);
+        picture_changed();
+    }
     if (state_.start_address != state_.registers.start_address()) {
         state_.start_address = state_.registers.start_address();
         picture_changed();
@@ -91,10 +101,31 @@ void Vga::vertical_retrace(u64 deadline_ns) {
 }
 
 VgaView Vga::view(VgaBlink blink) const {
-    return {state_.registers, vbe_, memory_.bytes(), timing_, state_.start_address, state_.frame, blink};
+    return {state_.registers, vbe_, memory_.bytes(), timing_, state_.start_address, state_.frame, blink, {}};
 }
 
-void Vga::render(Picture& picture, VgaBlink blink) const { render_vga(view(blink), picture); }
+void Vga::set_line_register(u16 number, u8 value, u8 seen) {
+    u8& target = line_register(state_.registers, number);
+    if (((target ^ value) & seen) && !vbe_.enabled()) {
+        const VgaTiming::Beam at = beam();
+        const u32 line = at.line + (at.dot >= timing_.display_dots / 2 ? 1 : 0);
+        // Behind the retrace everything is for the whole next frame.
+        if (line > 0 && at.line < timing_.retrace_start)
+            state_.raster.note({static_cast<u16>(line), number, target, value});
+    }
+    target = value;
+}
+
+void Vga::render(Picture& picture, VgaBlink blink) const {
+    VgaView now = view(blink);
+    const VgaRaster& raster = state_.raster;
+    if (!vbe_.enabled()) now.changes = frame_ends_ ? raster.ending() : raster.shown();
+    if (now.changes.empty()) return render_vga(now, picture);
+    VgaRegisters top = state_.registers;
+    raster.rewind(top, !frame_ends_);
+    const u16 start = frame_ends_ ? state_.start_address : raster.shown_start_address();
+    render_vga({top, vbe_, now.vram, timing_, start, now.frame, blink, now.changes}, picture);
+}
 
 Picture Vga::render(VgaBlink blink) const {
     Picture picture;

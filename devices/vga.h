@@ -8,9 +8,9 @@
 /// Frames end at the start of vertical retrace, by virtual time from the programmed dot clock and counters. The frame
 /// timer always runs, whether anybody looks or not, so that looking changes nothing.
 /// The vertical interrupt can be polled in Input Status 0; its line is not connected, as on most boards.
-/// NOT IMPLEMENTED: light pen, colour bits of Input Status 1
-/// (diagnostic), border (overscan), blanking inside of the displayed area, shift load by 2 and 4, changes in the middle
-/// of a frame.
+/// Register changes in the middle of a frame show from the next scan line on (vga_raster.h).
+/// NOT IMPLEMENTED: light pen, colour bits of Input Status 1 (diagnostic), blanking inside of the displayed area, shift
+/// load by 2 and 4, video memory that changes in the middle of a frame. The border (overscan) is not part of a picture.
 #include "core/bus.h"
 #include "core/device.h"
 #include "core/event_queue.h"
@@ -19,6 +19,7 @@
 #include "devices/bochs_vbe.h"
 #include "devices/text_screen.h"
 #include "devices/vga_memory.h"
+#include "devices/vga_raster.h"
 #include "devices/vga_registers.h"
 #include "devices/vga_render.h"
 #include "devices/vga_timing.h"
@@ -67,6 +68,7 @@ private:
         u32 frame = 0;          ///< frames so far: the clock of everything that blinks
         u16 start_address = 0;  ///< CRTC start address as of the last vertical retrace
         bool interrupt = false; ///< Input Status 0: a vertical interrupt is pending
+        VgaRaster raster;       ///< changes in the middle of this frame and the last one
     };
 
     u8 read_crtc();
@@ -84,6 +86,11 @@ private:
     void arm_frame_timer(u64 after_ns);
     void vertical_retrace(u64 deadline_ns);
     void picture_changed() { ++generation_; }
+    VgaTiming::Beam beam() const {
+        return timing_.beam(VirtualClock::cycles_at_ns(clock_.now_ns() - state_.origin_ns, timing_.hz));
+    }
+    /// Sets a register that decides how a line looks (vga_line_register); `seen`: the bits of it that do.
+    void set_line_register(u16 number, u8 value, u8 seen = 0xFF);
     void path_changed();
     VgaView view(VgaBlink blink) const;
 
@@ -98,6 +105,7 @@ private:
     std::function<void(bool)> linear_hook_;
     bool linear_direct_ = false; // follows from the VBE registers
     bool frames_wanted_ = false;
+    bool frame_ends_ = false; // the frame hook runs: a picture is that of the frame under way
     u64 generation_ = 0;
 };
 

@@ -95,7 +95,7 @@ void Vga::write8(u16 offset, u8 value) {
         return;
     case kSequencerIndex: r.sequencer_index = value & 0x07; return;
     case kSequencerData: write_sequencer(value); break;
-    case kPelMask: r.dac.pel_mask = value; break;
+    case kPelMask: set_line_register(vga_line_register::kPelMask, value); break;
     case kDacRead:
         r.dac.read_address = value;
         r.dac.component = 0;
@@ -127,7 +127,7 @@ u8 Vga::read_crtc() {
 /// CR11 bit 7 protects CR00-CR07, except for the line compare bit in CR07.
 void Vga::write_crtc(u8 value) {
     VgaRegisters& r = state_.registers;
-    constexpr u8 kOverflow = 0x07;
+    constexpr u8 kOverflow = 0x07, kCursorStart = 0x0A, kCursorLow = 0x0F;
     constexpr u8 kLineCompare8 = 0x10;
     if (r.crtc_index >= r.crtc.size()) return;
     u8& target = r.crtc[r.crtc_index];
@@ -135,7 +135,12 @@ void Vga::write_crtc(u8 value) {
         if (r.crtc_index != kOverflow) return;
         value = static_cast<u8>((target & ~kLineCompare8) | (value & kLineCompare8));
     }
-    target = value & kCrtcBits[r.crtc_index];
+    value &= kCrtcBits[r.crtc_index];
+    // Cursor and start address have nothing to do with single lines; the other registers make a frame of their own.
+    if (r.crtc_index >= kCursorStart && r.crtc_index <= kCursorLow)
+        target = value;
+    else
+        set_line_register(static_cast<u16>(vga_line_register::kCrtc + r.crtc_index), value);
     if (r.crtc_index == 0x11 && !(value & 0x10)) state_.interrupt = false; // Clear Vertical Interrupt
     update_timing();
 }
@@ -143,7 +148,10 @@ void Vga::write_crtc(u8 value) {
 void Vga::write_sequencer(u8 value) {
     VgaRegisters& r = state_.registers;
     if (r.sequencer_index >= r.sequencer.size()) return;
-    r.sequencer[r.sequencer_index] = value & kSequencerBits[r.sequencer_index];
+    // Clocking Mode and Character Map Select are for the beam, the others for the processor.
+    constexpr std::array<u8, 5> kSeen{0x00, 0xFF, 0x00, 0xFF, 0x00};
+    set_line_register(static_cast<u16>(vga_line_register::kSequencer + r.sequencer_index),
+                      value & kSequencerBits[r.sequencer_index], kSeen[r.sequencer_index]);
     path_changed();
     update_timing();
 }
@@ -151,7 +159,9 @@ void Vga::write_sequencer(u8 value) {
 void Vga::write_graphics(u8 value) {
     VgaRegisters& r = state_.registers;
     if (r.graphics_index >= r.graphics.size()) return;
-    r.graphics[r.graphics_index] = value & kGraphicsBits[r.graphics_index];
+    constexpr std::array<u8, 9> kSeen{0, 0, 0, 0, 0, 0x60, 0x01, 0, 0}; // Shift Register Mode, Graphics Mode
+    set_line_register(static_cast<u16>(vga_line_register::kGraphics + r.graphics_index),
+                      value & kGraphicsBits[r.graphics_index], kSeen[r.graphics_index]);
     path_changed();
 }
 
@@ -167,24 +177,25 @@ void Vga::write_attribute(u8 value) {
     const bool data = r.attribute_data_next;
     r.attribute_data_next = !data;
     if (!data) {
-        r.attribute_index = value & 0x3F;
+        set_line_register(vga_line_register::kAttributeIndex, value & 0x3F, 0x20); // PAS
         return;
     }
     const unsigned index = r.attribute_index & 0x1F;
+    const u16 number = static_cast<u16>(vga_line_register::kAttribute + index);
     if (index < 0x10) {
-        if (!r.palette_on_display()) r.attribute[index] = value & 0x3F;
+        if (!r.palette_on_display()) set_line_register(number, value & 0x3F);
     } else if (index < r.attribute.size()) {
-        r.attribute[index] = value & kAttributeBits[index - 0x10];
+        set_line_register(number, value & kAttributeBits[index - 0x10]);
     }
 }
 
 u8 Vga::input_status_1() {
     state_.registers.attribute_data_next = false;
-    const auto beam = timing_.beam(VirtualClock::cycles_at_ns(clock_.now_ns() - state_.origin_ns, timing_.hz));
+    const VgaTiming::Beam at = beam();
     constexpr u8 kDisplayDisabled = 0x01;
     constexpr u8 kVerticalRetrace = 0x08;
-    return static_cast<u8>((timing_.display_enable(beam) ? 0 : kDisplayDisabled) |
-                           (timing_.vertical_retrace(beam) ? kVerticalRetrace : 0));
+    return static_cast<u8>((timing_.display_enable(at) ? 0 : kDisplayDisabled) |
+                           (timing_.vertical_retrace(at) ? kVerticalRetrace : 0));
 }
 
 u8 Vga::read_dac() {
@@ -201,7 +212,8 @@ void Vga::write_dac(u8 value) {
     VgaDac& dac = state_.registers.dac;
     dac.buffer[dac.component] = vbe_.dac_8bit() ? value : value & 0x3F;
     if (++dac.component < 3) return;
-    std::copy(dac.buffer.begin(), dac.buffer.end(), dac.palette.begin() + dac.write_address * 3);
+    for (unsigned i = 0; i < 3; ++i)
+        set_line_register(static_cast<u16>(vga_line_register::kDac + dac.write_address * 3u + i), dac.buffer[i]);
     dac.component = 0;
     ++dac.write_address;
 }

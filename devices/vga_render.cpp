@@ -1,6 +1,7 @@
 #include "devices/vga_render.h"
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace r86 {
 
@@ -175,7 +176,7 @@ u32 VgaView::fetch(u32 counter, unsigned row_scan) const {
 
 VgaScan::VgaScan(const VgaRegisters& registers, u16 start_address)
     : registers_(registers), row_address_(start_address + registers.byte_panning()),
-      row_scan_(registers.preset_row_scan()), panning_(registers.pixel_panning()) {}
+      row_scan_(registers.preset_row_scan()) {}
 
 void VgaScan::next_line() {
     const VgaRegisters& r = registers_;
@@ -186,10 +187,8 @@ void VgaScan::next_line() {
         row_address_ = 0;
         row_scan_ = 0;
         repeat_ = false;
-        if (!r.split_keeps_panning())
-            panning_ = r.dots_per_character() == 9 ? 8 : 0;
-        else
-            row_address_ = r.byte_panning();
+        split_ = true;
+        if (r.split_keeps_panning()) row_address_ = r.byte_panning();
         return;
     }
     if (r.double_scan()) {
@@ -221,18 +220,20 @@ VgaColours::VgaColours(const VgaRegisters& r, bool dac_8bit) {
     }
 }
 
-void render_vga(const VgaView& view, Picture& picture) {
-    const VgaRegisters& r = view.registers;
-    const u32 width = view.width();
-    const u32 height = view.height();
+void render_vga(const VgaView& top, Picture& picture) {
+    const u32 width = top.width();
+    const u32 height = top.height();
     resize(picture, width, height);
-    if (!view.visible()) {
+    if (!top.visible() && top.changes.empty()) {
         std::fill(picture.pixels.begin(), picture.pixels.end(), 0);
         return;
     }
-    if (view.vbe.enabled()) return render_vbe(view, picture);
+    if (top.vbe.enabled()) return render_vbe(top, picture);
 
-    const VgaColours colours(r, view.vbe.dac_8bit());
+    VgaRegisters r = top.registers; // as they are when the beam is in the line
+    const VgaView view{r, top.vbe, top.vram, top.timing, top.start_address, top.frame, top.blink, {}};
+    auto change = top.changes.begin();
+    VgaColours colours(r, view.vbe.dac_8bit());
     const TextLine text(view, colours);
     const unsigned dot_width = r.half_dot_clock() ? 2 : 1;
     // Horizontal total may cut off displayed characters, so count what the picture needs, and one more to pan in.
@@ -242,12 +243,24 @@ void render_vga(const VgaView& view, Picture& picture) {
     u32 drawn_address = 0;
     unsigned drawn_scan = 0;
     unsigned drawn_panning = 0;
+    bool drawn_nothing = false;
     for (u32 y = 0; y < height; ++y, scan.next_line()) {
         u32* out = picture.pixels.data() + usize{y} * width;
+        bool changed = y == 0;
+        for (; change != top.changes.end() && change->line <= y; ++change) {
+            line_register(r, change->number) = change->after;
+            changed = true;
+        }
+        if (changed && y > 0) colours = VgaColours(r, view.vbe.dac_8bit());
+        if (!view.visible()) {
+            std::fill_n(out, width, 0);
+            drawn_nothing = true;
+            continue;
+        }
         // In graphics modes only the row scan bits that reach the address make lines of a row differ.
         const unsigned scan_bits = r.graphics_mode() ? scan.row_scan() & ~r.crtc[0x17] & 3 : scan.row_scan();
-        if (y > 0 && scan.row_address() == drawn_address && scan_bits == drawn_scan &&
-            scan.pixel_panning() == drawn_panning) {
+        if (!changed && !std::exchange(drawn_nothing, false) && scan.row_address() == drawn_address &&
+            scan_bits == drawn_scan && scan.pixel_panning() == drawn_panning) {
             std::memcpy(out, out - width, usize{width} * sizeof(u32));
             continue;
         }

@@ -2,7 +2,7 @@
 /// From video memory and registers to a picture. Nothing here is state and nothing here changes state.
 #include "core/host_endpoints.h"
 #include "devices/bochs_vbe.h"
-#include "devices/vga_registers.h"
+#include "devices/vga_raster.h"
 #include "devices/vga_timing.h"
 #include <span>
 
@@ -21,6 +21,7 @@ struct VgaView {
     u16 start_address;
     u32 frame;
     VgaBlink blink;
+    std::span<const VgaChange> changes; ///< in the middle of the frame; `registers` are those at its top
 
     // IBM: the cursor blinks with 1/16, a character with 1/32 of the frame rate.
     bool cursor_phase() const { return blink == VgaBlink::Steady || !(frame & 8); }
@@ -40,14 +41,18 @@ public:
     void next_line();
     u32 row_address() const { return row_address_; }
     unsigned row_scan() const { return row_scan_; }
-    unsigned pixel_panning() const { return panning_; }
+    /// Horizontal PEL Panning as it is now; below the split none, if that is asked for.
+    unsigned pixel_panning() const {
+        if (split_ && !registers_.split_keeps_panning()) return registers_.dots_per_character() == 9 ? 8 : 0;
+        return registers_.pixel_panning();
+    }
 
 private:
     const VgaRegisters& registers_;
     u32 line_ = 0;
     u32 row_address_;
     unsigned row_scan_;
-    unsigned panning_;
+    bool split_ = false;  // Line Compare has matched
     bool repeat_ = false; // the second of two equal lines comes next
 };
 
