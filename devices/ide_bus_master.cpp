@@ -14,7 +14,18 @@ constexpr u32 kEndOfTable = 0x80000000;
 } // namespace
 
 bool BusMasterIde::Engine::dma_ready(bool to_memory) const {
-    return *enabled_ && (state_.status & kActive) && ((state_.command & kToMemory) != 0) == to_memory;
+    return owner_->enabled_ && (state_.status & kActive) && ((state_.command & kToMemory) != 0) == to_memory;
+}
+
+/// Does anybody claim the address? If not, the cycle ends with a master abort and the engine with an error.
+bool BusMasterIde::Engine::answered(u32 address) {
+    const Page& page = memory_->page(PhysAddr{address});
+    if (page.read || page.write || page.read_region || page.write_region) return true;
+    state_.status = static_cast<u8>((state_.status & ~kActive) | kError);
+    state_.remaining = 0;
+    state_.last = true;
+    if (owner_->master_abort_) owner_->master_abort_();
+    return false;
 }
 
 /// Loads the next region. False at the table's end, where the engine goes inactive.
@@ -23,6 +34,7 @@ bool BusMasterIde::Engine::fetch_descriptor() {
         state_.status &= static_cast<u8>(~kActive);
         return false;
     }
+    if (!answered(state_.next)) return false;
     state_.address = static_cast<u32>(memory_->read(PhysAddr{state_.next}, 4)) & ~u32{1};
     const u32 control = static_cast<u32>(memory_->read(PhysAddr{state_.next} + 4, 4));
     state_.remaining = control & 0xFFFE;
@@ -39,7 +51,9 @@ usize BusMasterIde::Engine::move(usize bytes, Move&& move_piece) {
     usize done = 0;
     while (done < bytes) {
         if (state_.remaining == 0 && !fetch_descriptor()) return done;
-        const usize piece = std::min<usize>(bytes - done, state_.remaining);
+        if (!answered(state_.address)) return done;
+        const usize in_page = kPageSize - (state_.address & (kPageSize - 1));
+        const usize piece = std::min({bytes - done, usize{state_.remaining}, in_page});
         move_piece(PhysAddr{state_.address}, done, piece);
         done += piece;
         state_.address += static_cast<u32>(piece);
@@ -123,7 +137,7 @@ void BusMasterIde::Engine::visit(StateVisitor& visitor) {
 }
 
 BusMasterIde::BusMasterIde(PhysicalMemory& memory) {
-    for (Engine& engine : engines_) engine.attach(memory, enabled_);
+    for (Engine& engine : engines_) engine.attach(memory, *this);
 }
 
 void BusMasterIde::connect(IdeChannel& primary, IdeChannel& secondary) {

@@ -3,13 +3,15 @@
 /// Documents: "Programming Interface for Bus Master IDE Controller", revision 1.0, Intel 1994; 82371AB (PIIX4) data
 /// sheet, order 290562, chapter 5.2 "IDE Controller I/O Space Registers".
 /// In a PC: 16 ports at BAR4, the primary channel's at 0, the secondary's at 8. PCI configuration space is the board's.
-/// NOT IMPLEMENTED: nothing of the register interface; bursts take no bus time of their own (the drive's latency is
-/// all).
+/// A table or region where nobody answers ends the engine with a master abort: Error is set, Active is clear, the drive
+/// goes on asking. NOT IMPLEMENTED: nothing of the register interface; bursts take no bus time of their own (the
+/// drive's latency is all).
 #include "core/bus.h"
 #include "core/device.h"
 #include "core/memory.h"
 #include "devices/ide_channel.h"
 #include <array>
+#include <functional>
 
 namespace r86 {
 
@@ -21,6 +23,8 @@ public:
     void connect(IdeChannel& primary, IdeChannel& secondary);
     /// PCI Command register bit 2: without it the engine moves nothing.
     void set_bus_master_enable(bool enable);
+    /// Called at each master abort; the function's PCI Status register shows it.
+    void on_master_abort(std::function<void()> hook) { master_abort_ = std::move(hook); }
 
     void reset(ResetKind kind) override;
     void visit(StateVisitor& visitor) override;
@@ -40,9 +44,9 @@ private:
             bool last = false; // its descriptor had EOT
         };
 
-        void attach(PhysicalMemory& memory, const bool& enabled) {
+        void attach(PhysicalMemory& memory, BusMasterIde& owner) {
             memory_ = &memory;
-            enabled_ = &enabled;
+            owner_ = &owner;
         }
         bool dma_ready(bool to_memory) const override;
         usize dma_to_memory(std::span<const u8> data) override;
@@ -58,14 +62,16 @@ private:
         template <class Move>
         usize move(usize bytes, Move&& move_piece);
         bool fetch_descriptor();
+        bool answered(u32 address);
         State state_;
         PhysicalMemory* memory_ = nullptr;
-        const bool* enabled_ = nullptr;
+        BusMasterIde* owner_ = nullptr;
     };
 
     std::array<Engine, 2> engines_;
     std::array<IdeChannel*, 2> channels_{};
     bool enabled_ = true;
+    std::function<void()> master_abort_;
 };
 
 } // namespace r86

@@ -11,4 +11,9 @@ Piix4Ide::Piix4Ide(PortHandler& bus_master) : PciFunction({0x8086, 0x7010, 0x01,
     writable(0x44, 1, 0xFF);       // SIDETIM
 }
 
+void Piix4Ide::received_master_abort() {
+    constexpr u32 kReceivedMasterAbort = 1 << 13;
+    put(pci_register::kStatus, 2, get(pci_register::kStatus, 2) | kReceivedMasterAbort);
+}
+
 } // namespace r86

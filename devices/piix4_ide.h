@@ -14,6 +14,8 @@ public:
     explicit Piix4Ide(PortHandler& bus_master);
 
     bool bus_master_enabled() const { return (get(pci_register::kCommand, 2) & 4) != 0; }
+    /// PCI Status, Received Master Abort: a transfer went where nobody answers.
+    void received_master_abort();
     /// Called when the bus master enable bit may have changed.
     void on_bus_master(std::function<void(bool enabled)> hook) { hook_ = std::move(hook); }
 

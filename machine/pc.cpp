@@ -266,6 +266,7 @@ void Pc::wire_pci() {
     pci.attach(1, 1, ide_function);
     pci.attach(1, 3, pm);
     pci.attach(2, 0, pci_vga);
+    bus_master.on_master_abort([this] { ide_function.received_master_abort(); });
     ide_function.on_bus_master([this](bool enabled) { bus_master.set_bus_master_enable(enabled); });
 }
 
