@@ -1,5 +1,6 @@
 #include "devices/ide_ata_disk.h"
 #include <algorithm>
+#include <utility>
 
 namespace r86 {
 
@@ -18,16 +19,21 @@ constexpr u32 kDmaPieceSectors = IdeDrive::kLargestBuffer / AtaDisk::kSectorByte
 
 AtaDisk::AtaDisk(EventQueue& queue, const std::string& name, Log& log, BlockImage& image, const std::string& serial)
     : IdeDrive(queue, name, log), image_(image), serial_(serial), sectors_(image.size() / kSectorBytes) {
+    disk_.end = disk_.lasting_end = sectors_;
     cylinders_ = static_cast<u16>(std::clamp<u64>(sectors_ / (kHeads * kSectorsPerTrack), 1, 16383));
 }
 
 void AtaDisk::on_reset(bool power_on) {
     const DiskState before = disk_;
     disk_ = DiskState{};
+    disk_.self_tests = before.self_tests;
+    disk_.last_self_test = before.last_self_test;
+    disk_.end = disk_.lasting_end = before.lasting_end;
     if (power_on) {
         sector_buffer_.fill(0);
         return;
     }
+    disk_.end = before.end;
     // SET FEATURES 66h keeps the settings over a software reset; the translation and DMA mode stay in any case.
     disk_.transfer_mode = before.transfer_mode;
     disk_.dma_mode = before.dma_mode;
@@ -53,6 +59,7 @@ void AtaDisk::on_command(u8 command) {
     disk_.extended = false;
     if (command != 0xE5 && command != 0x98) disk_.standby = false;
     const u32 multiple = disk_.multiple;
+    const bool native_max_read = std::exchange(disk_.native_max_read, command == 0x27 || command == 0xF8);
     switch (command) {
     case 0x00: abort_command(); break; // NOP always aborts (8.18)
     case 0x20:
@@ -78,6 +85,11 @@ void AtaDisk::on_command(u8 command) {
     case 0xCB: start_transfer(Direction::Out, Mode::Dma, false, kDmaPieceSectors); break;
     case 0x27: read_native_max(true); break;
     case 0xF8: read_native_max(false); break;
+    case 0x37:
+    case 0xF9: // SET MAX ADDRESS (EXT) comes right after READ NATIVE MAX ADDRESS; by itself F9h is about passwords
+        if (!native_max_read) return abort_command();
+        set_max_address(command == 0x37);
+        break;
     case 0x91: // INITIALIZE DEVICE PARAMETERS (ATA-5 8.16)
         if (state_.count[0] == 0) return abort_command();
         disk_.heads = static_cast<u8>((state_.device & 0x0F) + 1);
@@ -128,7 +140,7 @@ void AtaDisk::on_command(u8 command) {
             finish_later(kCommandNs);
         } else if (command >= 0x70 && command <= 0x7F) { // SEEK
             u64 lba = 0;
-            if (!locate(false, lba) || lba >= sectors_) return fail(IDNF);
+            if (!locate(false, lba) || lba >= disk_.end) return fail(IDNF);
             finish_later(kCommandNs);
         } else {
             abort_command(); // IDENTIFY PACKET DEVICE, PACKET and DEVICE RESET among them
@@ -201,7 +213,7 @@ void AtaDisk::start_transfer(Direction direction, Mode mode, bool extended, unsi
     d.remaining = count ? count : (extended ? 65536u : 256u);
     if (!locate(extended, d.lba)) return fail(extended ? ABRT : IDNF);
     if (direction == Direction::Out && image_.read_only()) return fail(ABRT | UNC); // bit 6 is WP for a write
-    if (d.lba >= sectors_) return fail_at(IDNF, d.lba);
+    if (d.lba >= d.end) return fail_at(IDNF, d.lba);
     d.job = Job::Transfer;
     d.block = std::min(d.remaining, d.block_limit);
     if (direction == Direction::Out && mode == Mode::Pio) // the first block is asked for without an interrupt (9.5)
@@ -212,7 +224,7 @@ void AtaDisk::start_transfer(Direction direction, Mode mode, bool extended, unsi
         begin_busy(kCommandNs + d.block * kSectorNs);
 }
 
-bool AtaDisk::block_in_range() { return disk_.lba < sectors_ && disk_.block <= sectors_ - disk_.lba; }
+bool AtaDisk::block_in_range() { return disk_.lba < disk_.end && disk_.block <= disk_.end - disk_.lba; }
 
 void AtaDisk::step() {
     switch (disk_.job) {
@@ -223,7 +235,9 @@ void AtaDisk::step() {
             read_block();
         return;
     case Job::Identify: build_identify(); return present_data(true);
-    case Job::SmartData: build_smart_data(); return present_data(true);
+    case Job::SmartData: build_smart_data(false); return present_data(true);
+    case Job::SmartThresholds: build_smart_data(true); return present_data(true);
+    case Job::SmartLog: build_smart_log(); return present_data(true);
     case Job::ReadBuffer: buffer_.assign(sector_buffer_.begin(), sector_buffer_.end()); return present_data(true);
     case Job::Flush:
         disk_.job = Job::None;
@@ -242,8 +256,8 @@ void AtaDisk::read_block() {
     const bool beyond_end = !block_in_range();
     // A command that runs over the end delivers what there is, then fails at the first sector that is not.
     if (beyond_end) {
-        if (d.lba >= sectors_) return fail_at(IDNF, d.lba);
-        d.block = static_cast<u32>(sectors_ - d.lba);
+        if (d.lba >= d.end) return fail_at(IDNF, d.lba);
+        d.block = static_cast<u32>(d.end - d.lba);
     }
     buffer_.resize(usize{d.block} * kSectorBytes);
     if (!image_.read(d.lba * kSectorBytes, buffer_)) return fail_at(UNC, d.lba);
@@ -259,7 +273,7 @@ void AtaDisk::write_block() {
     DiskState& d = disk_;
     if (!block_in_range()) {
         // As above: the sectors that exist are written.
-        const u64 there = d.lba < sectors_ ? sectors_ - d.lba : 0;
+        const u64 there = d.lba < d.end ? d.end - d.lba : 0;
         if (there && !image_.write(d.lba * kSectorBytes, std::span(buffer_).first(there * kSectorBytes)))
             return fail_at(ABRT, d.lba);
         d.remaining -= static_cast<u32>(there);
@@ -319,7 +333,8 @@ void AtaDisk::buffer_done() {
 
 void AtaDisk::visit_drive(StateVisitor& visitor) {
     auto& [job, direction, mode, extended, lba, remaining, block, block_limit, multiple, heads, sectors_per_track,
-           transfer_mode, dma_mode, write_cache, look_ahead, smart_enabled, standby, revert_defaults] = disk_;
+           transfer_mode, dma_mode, write_cache, look_ahead, smart_enabled, standby, revert_defaults, end, lasting_end,
+           native_max_read, self_tests, last_self_test] = disk_;
     visitor.field("job", job);
     visitor.field("direction", direction);
     visitor.field("mode", mode);
@@ -338,12 +353,20 @@ void AtaDisk::visit_drive(StateVisitor& visitor) {
     visitor.field("smart_enabled", smart_enabled);
     visitor.field("standby", standby);
     visitor.field("revert_defaults", revert_defaults);
+    visitor.field("end", end);
+    visitor.field("lasting_end", lasting_end);
+    visitor.field("native_max_read", native_max_read);
+    visitor.field("self_tests", self_tests);
+    visitor.field("last_self_test", last_self_test);
     visitor.field("sector_buffer", sector_buffer_);
     if (visitor.loading()) { // values that index or divide
         block = std::min<u32>(block, kDmaPieceSectors);
         if (job == Job::Transfer && direction == Direction::Out)
             block = static_cast<u32>(buffer_.size() / kSectorBytes);
         remaining = std::max(remaining, block);
+        end = std::clamp<u64>(end, 1, std::max<u64>(sectors_, 1));
+        lasting_end = std::clamp<u64>(lasting_end, 1, std::max<u64>(sectors_, 1));
+        self_tests = std::min<u8>(self_tests, kSelfTestLog);
         heads = std::max<u8>(heads, 1);
         sectors_per_track = std::max<u8>(sectors_per_track, 1);
     }

@@ -1,8 +1,8 @@
 #pragma once
 /// An ATA hard disk on an IDE channel.
 /// Standard: T13/1410D ATA/ATAPI-6, chapter 8 "Command descriptions"; CHS translation after 6.2 and SFF-8035 of its
-/// time. In a PC: master or slave of either channel. NOT IMPLEMENTED: security, SET MAX, AAM/APM feature sets, SMART
-/// self-tests and logs (all answered with ABRT).
+/// time. In a PC: master or slave of either channel. NOT IMPLEMENTED: the security, AAM and APM feature sets, passwords
+/// for SET MAX (IDENTIFY announces none of them; their commands end with ABRT), READ LONG and WRITE LONG.
 #include "devices/block_image.h"
 #include "devices/ide_drive.h"
 
@@ -14,7 +14,7 @@ public:
     AtaDisk(EventQueue& queue, const std::string& name, Log& log, BlockImage& image, const std::string& serial);
 
     BlockImage& image() { return image_; }
-    u64 sectors() const { return sectors_; }
+    u64 sectors() const { return sectors_; } ///< the native size
     /// What IDENTIFY tells as default translation; firmware builds its tables from it.
     u16 cylinders() const { return cylinders_; }
     static constexpr u8 kHeads = 16, kSectorsPerTrack = 63;
@@ -22,6 +22,7 @@ public:
 
     static constexpr usize kSectorBytes = 512;
     static constexpr unsigned kLargestMultiple = 16;
+    static constexpr u8 kSelfTestLog = 21; ///< entries of the SMART self-test log
 
 protected:
     void on_command(u8 command) override;
@@ -34,7 +35,18 @@ protected:
 private:
     enum class Direction : u8 { In, Out, Verify };
     enum class Mode : u8 { Pio, Dma };
-    enum class Job : u8 { None, Transfer, Finish, Identify, SmartData, ReadBuffer, WriteBuffer, Flush };
+    enum class Job : u8 {
+        None,
+        Transfer,
+        Finish,
+        Identify,
+        SmartData,
+        SmartThresholds,
+        SmartLog,
+        ReadBuffer,
+        WriteBuffer,
+        Flush
+    };
 
     void start_transfer(Direction direction, Mode mode, bool extended, unsigned block_sectors);
     void finish_later(u64 latency_ns);
@@ -49,7 +61,10 @@ private:
     void smart();
     void power_mode(u8 command);
     void build_identify();
-    void build_smart_data();
+    void build_smart_data(bool thresholds);
+    void build_smart_log();
+    bool self_test(u8 kind);
+    void set_max_address(bool extended);
     void read_native_max(bool extended);
 
     struct DiskState {
@@ -69,7 +84,12 @@ private:
         bool look_ahead = true;
         bool smart_enabled = true;
         bool standby = false;
-        bool revert_defaults = true; // SET FEATURES 66h/CCh
+        bool revert_defaults = true;  // SET FEATURES 66h/CCh
+        u64 end = 0;                  // first sector that is not there: the native size, or what SET MAX ADDRESS says
+        u64 lasting_end = 0;          // the same after the next power-on
+        bool native_max_read = false; // the last command was READ NATIVE MAX ADDRESS
+        u8 self_tests = 0;            // done so far, up to 21
+        u8 last_self_test = 0;        // what kind the last one was
     };
     DiskState disk_;
     std::array<u8, kSectorBytes> sector_buffer_{}; // WRITE BUFFER, READ BUFFER

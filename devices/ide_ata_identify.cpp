@@ -1,4 +1,4 @@
-/// ATA disk: what it tells about itself (IDENTIFY DEVICE, SMART, SET FEATURES, power modes, native size).
+/// ATA disk: what it tells about itself (IDENTIFY DEVICE, SET FEATURES, power modes, native and set size).
 #include "devices/ide_ata_disk.h"
 #include "devices/ide_identify.h"
 #include <algorithm>
@@ -15,7 +15,7 @@ constexpr u64 kLba28Limit = 0x0FFFFFFF;
 /// ATA/ATAPI-6 8.15 and table 27; obsolete words as ATA-3 defines them, for systems of that time.
 void AtaDisk::build_identify() {
     IdentifyPage page(buffer_);
-    const u64 lba28 = std::min(sectors_, kLba28Limit);
+    const u64 lba28 = std::min(disk_.end, kLba28Limit);
     const u32 current_cylinders = std::clamp<u32>(
         static_cast<u32>(std::min<u64>(lba28 / (disk_.heads * disk_.sectors_per_track), 65535)), 1, 65535);
     const u32 current_capacity =
@@ -47,18 +47,18 @@ void AtaDisk::build_identify() {
     page.dword(60, static_cast<u32>(lba28));
     page.dma_modes(disk_.dma_mode);
     page.word(80, 0x007E); // ATA-1 to ATA/ATAPI-6
-    // Command sets: NOP, READ/WRITE BUFFER, look-ahead, write cache, power management, SMART.
-    constexpr u16 kSets = 0x7069, kSets2 = 0x7400 /* FLUSH CACHE (EXT), 48-bit addresses */;
+    // Command sets: NOP, READ/WRITE BUFFER, look-ahead, write cache, host protected area, power management, SMART.
+    constexpr u16 kSets = 0x7469, kSets2 = 0x7400 /* FLUSH CACHE (EXT), 48-bit addresses */;
     page.word(82, kSets);
     page.word(83, kSets2);
-    page.word(84, 0x4000);
+    page.word(84, 0x4003); // SMART self-test and error logging
     page.word(85, static_cast<u16>((kSets & ~0x0061) | (disk_.look_ahead ? 0x40 : 0) | (disk_.write_cache ? 0x20 : 0) |
                                    (disk_.smart_enabled ? 1 : 0)));
     page.word(86, kSets2 & 0x3FFF);
-    page.word(87, 0x4000);
+    page.word(87, 0x4003);
     page.word(93, 0x6001 | (state_.device & DEV ? 0x0A00 : 0x000A)); // 80-conductor cable; device number by jumper
-    page.dword(100, static_cast<u32>(sectors_));
-    page.dword(102, static_cast<u32>(sectors_ >> 32));
+    page.dword(100, static_cast<u32>(disk_.end));
+    page.dword(102, static_cast<u32>(disk_.end >> 32));
     page.seal();
 }
 
@@ -87,44 +87,6 @@ void AtaDisk::set_features() { // 8.46
     finish_later(kCommandNs);
 }
 
-void AtaDisk::smart() { // 8.55
-    if (state_.lba_mid[0] != 0x4F || state_.lba_high[0] != 0xC2) return abort_command();
-    const u8 subcommand = state_.feature[0];
-    if (subcommand != 0xD8 && !disk_.smart_enabled) return abort_command();
-    switch (subcommand) {
-    case 0xD0: // READ DATA
-    case 0xD1: // READ ATTRIBUTE THRESHOLDS
-        disk_.job = Job::SmartData;
-        return begin_busy(kCommandNs);
-    case 0xD2: // ATTRIBUTE AUTOSAVE
-    case 0xD4: // EXECUTE OFF-LINE IMMEDIATE: done at once, nothing to find
-        break;
-    case 0xD8: disk_.smart_enabled = true; break;
-    case 0xD9: disk_.smart_enabled = false; break;
-    case 0xDA: break; // RETURN STATUS: 4Fh and C2h stay in the registers, no threshold exceeded
-    default: return abort_command();
-    }
-    finish_later(kCommandNs);
-}
-
-/// One attribute, Power-On Hours at its best value, in the layout that all tools read (SFF-8035i, revision 2.0).
-void AtaDisk::build_smart_data() {
-    const bool thresholds = state_.feature[0] == 0xD1;
-    buffer_.assign(kSectorBytes, 0);
-    buffer_[0] = 0x10; // revision
-    buffer_[2] = 9;    // Power-On Hours
-    if (!thresholds) {
-        buffer_[3] = 0x03;
-        buffer_[5] = buffer_[6] = 100;
-        buffer_[362] = 0x02; // off-line collection completed
-        buffer_[368] = 0x03; // SMART saves by itself
-        buffer_[370] = 0x01;
-    }
-    u8 sum = 0;
-    for (u8 byte : buffer_) sum = static_cast<u8>(sum + byte);
-    buffer_[511] = static_cast<u8>(-sum);
-}
-
 void AtaDisk::power_mode(u8 command) { // 8.14, 8.17, 8.48-8.50; 9xh are ATA-1's opcodes
     if (command < 0xE0)
         command = static_cast<u8>(command == 0x98 ? 0xE5 : command == 0x99 ? 0xE6 : 0xE0 + command - 0x94);
@@ -145,6 +107,17 @@ void AtaDisk::read_native_max(bool extended) { // 8.33, 8.34
     if (!(state_.device & LBA)) return abort_command();
     disk_.extended = extended;
     store_address(extended ? sectors_ - 1 : std::min(sectors_ - 1, kLba28Limit));
+    finish_later(kCommandNs);
+}
+
+/// The sectors behind the new maximum are out of reach until it is set again. Bit 0 of the count (VV): also after the
+/// next power-on, which here means for as long as the machine is the same one.
+void AtaDisk::set_max_address(bool extended) { // 8.51, 8.52
+    u64 maximum = 0;
+    if (!(state_.device & LBA) || !locate(extended, maximum)) return abort_command();
+    if (maximum >= sectors_) return fail(IDNF);
+    disk_.end = maximum + 1;
+    if (state_.count[0] & 1) disk_.lasting_end = disk_.end;
     finish_later(kCommandNs);
 }
 

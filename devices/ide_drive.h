@@ -2,7 +2,7 @@
 /// What ATA disks and ATAPI drives have in common: the Command Block registers, the phases of a transfer, INTRQ.
 /// Standard: T13/1410D "AT Attachment with Packet Interface - 6" (ATA/ATAPI-6), chapters 5 to 9.
 /// In a PC: at either end of the cable of an IdeChannel, which passes register writes to both drives.
-/// NOT IMPLEMENTED: overlapped and queued commands, security and host protected area feature sets.
+/// NOT IMPLEMENTED: overlapped and queued commands.
 ///
 /// A command runs as: register write -> Busy for a virtual latency -> timer -> `step()` of the derived drive, which
 /// presents data, takes data or finishes. Host I/O happens inside `step()`; how long it takes never shows.

@@ -334,6 +334,115 @@ TEST_CASE("ata: features, power, SMART, native size, buffer") {
     CHECK((b.status() & (ERR | DRQ)) == 0);
 }
 
+TEST_CASE("ata 8.51: SET MAX ADDRESS hides the end of the disk, after READ NATIVE MAX ADDRESS only") {
+    Bench b;
+    const auto capacity = [&] {
+        b.command(0xEC);
+        REQUIRE(b.wait());
+        const auto words = b.read_words();
+        CHECK((words[82] & 0x0400) != 0);
+        CHECK((words[100] | words[101] << 16) == (words[60] | words[61] << 16));
+        return words[60] | words[61] << 16;
+    };
+    const auto set_max = [&](u64 last, u8 count, bool extended) {
+        b.address(0, 0);
+        b.command(extended ? 0x27 : 0xF8);
+        REQUIRE(b.wait());
+        if (extended)
+            b.address48(last, count);
+        else
+            b.address(last, count);
+        b.command(extended ? 0x37 : 0xF9);
+        REQUIRE(b.wait());
+        return b.status() & ERR;
+    };
+    b.address(99'999, 0);
+    b.command(0xF9); // nothing came before it
+    CHECK((b.status() & ERR));
+    CHECK(b.port.read8(1) == 0x04);
+    CHECK(set_max(200'000, 0, false) != 0); // more than there is
+    CHECK(b.port.read8(1) == 0x10);
+    CHECK(set_max(99'999, 0, false) == 0);
+    CHECK(capacity() == 100'000);
+    b.address(99'999, 2);
+    b.command(0x20);
+    REQUIRE(b.wait());
+    CHECK(b.sector_number() == 99'999);
+    REQUIRE(b.wait());
+    CHECK((b.status() & ERR));
+    CHECK(b.port.read8(1) == 0x10);
+    CHECK(b.port.read8(3) == (100'000 & 0xFF)); // the first that is not there
+    b.control.write8(0, 0x04);
+    b.control.write8(0, 0x00);
+    CHECK(capacity() == 100'000); // a software reset keeps it
+    b.primary.reset(ResetKind::Hard);
+    CHECK(capacity() == 200'000);
+    CHECK(set_max(49'999, 1, true) == 0); // VV: for good
+    b.primary.reset(ResetKind::Hard);
+    CHECK(capacity() == 50'000);
+    b.address(0, 0);
+    b.command(0xF8); // the native size stays
+    REQUIRE(b.wait());
+    CHECK((b.port.read8(3) | b.port.read8(4) << 8 | b.port.read8(5) << 16) == 199'999);
+}
+
+TEST_CASE("ata 8.55: SMART data, thresholds, logs and self-tests") {
+    Bench b;
+    const auto smart = [&](u8 feature, u8 low = 0, u8 count = 1) {
+        b.address(0xC24F00u | low, count);
+        b.port.write8(1, feature);
+        b.command(0xB0);
+        REQUIRE(b.wait());
+        return !(b.status() & ERR);
+    };
+    const auto page = [&] {
+        std::vector<u8> bytes;
+        for (u16 word : b.read_words()) {
+            bytes.push_back(static_cast<u8>(word));
+            bytes.push_back(static_cast<u8>(word >> 8));
+        }
+        return bytes;
+    };
+    const auto sum = [](const std::vector<u8>& bytes) {
+        u8 total = 0;
+        for (u8 byte : bytes) total = static_cast<u8>(total + byte);
+        return total;
+    };
+    REQUIRE(smart(0xD0));
+    auto data = page();
+    CHECK(sum(data) == 0);
+    CHECK(data[2] == 9); // the first attribute, in both pages
+    CHECK((data[367] & 0x11) == 0x11);
+    REQUIRE(smart(0xD1));
+    data = page();
+    CHECK(sum(data) == 0);
+    CHECK(data[2] == 9);
+    REQUIRE(smart(0xD5, 0x06)); // self-test log: empty
+    CHECK(page()[508] == 0);
+    for (u8 kind : {u8{0x00}, u8{0x01}, u8{0x82}, u8{0x7F}}) CHECK(smart(0xD4, kind));
+    CHECK_FALSE(smart(0xD4, 0x33));
+    REQUIRE(smart(0xD5, 0x06));
+    data = page();
+    CHECK(sum(data) == 0);
+    CHECK(data[508] == 2);
+    CHECK(data[2] == 0x82);
+    CHECK(data[3] == 0); // completed without error
+    REQUIRE(smart(0xD5, 0x01));
+    data = page();
+    CHECK(sum(data) == 0);
+    CHECK(data[1] == 0); // no error
+    REQUIRE(smart(0xD5, 0x00));
+    data = page();
+    CHECK(data[2 * 1] == 1);
+    CHECK(data[2 * 6] == 1);
+    CHECK_FALSE(smart(0xD5, 0x80));
+    CHECK_FALSE(smart(0xD5, 0x06, 2));
+    CHECK(smart(0xD9));
+    CHECK_FALSE(smart(0xD0)); // disabled
+    CHECK(smart(0xD8));
+    CHECK(smart(0xD0));
+}
+
 TEST_CASE("ata 8.11: EXECUTE DEVICE DIAGNOSTIC reports 01h and interrupts") {
     Bench b;
     b.port.write8(6, 0xB0);
@@ -412,12 +521,45 @@ TEST_CASE("bus master: WRITE DMA EXT gathers; 128 KiB go in pieces") {
 TEST_CASE("bus master: a hostile table ends, wherever it points") {
     Bench b;
     // Every descriptor of the 64 KiB table is two bytes long and none is the last: the table wraps.
-    for (u32 i = 0; i < 0x10000; i += 8) b.prd(0x10000 + i, 0xFFFFFFFE, 2, false);
+    for (u32 i = 0; i < 0x10000; i += 8) b.prd(0x10000 + i, 0x8000, 2, false);
     b.address(0, 128);
     b.command(0xC8);
     b.start_bus_master(true, 0x1FFF8);
     REQUIRE(b.time.pass_until([&] { return b.irqs == 1; }, 100'000'000));
     CHECK((b.status() & ERR) == 0);
+}
+
+TEST_CASE(
+    "bus master: a table or a region where nobody answers ends with Error and a master abort, and the drive waits") {
+    for (const bool table_missing : {true, false}) {
+        Bench b; // with 1 MiB of memory
+        int aborts = 0;
+        b.bus_master.on_master_abort([&] { ++aborts; });
+        b.prd(0x1000, 0xFF000, 0x2000, true); // the second page of the region is beyond
+        b.address(0, 16);
+        b.command(0xC8);
+        b.start_bus_master(true, table_missing ? 0x00200000 : 0x1000);
+        b.time.pass(10'000'000);
+        CHECK(aborts == 1);
+        CHECK(b.bus_master.read8(2) == 0x02); // Error, not Active, no Interrupt
+        CHECK(b.irqs == 0);
+        CHECK((b.control.read8(0) & (BSY | DRQ)) == DRQ);
+        CHECK(b.memory.read(PhysAddr{0xFF000}, 4) == (table_missing ? 0u : 0u));
+        CHECK(b.memory.read(PhysAddr{0xFF200}, 4) == (table_missing ? 0u : 1u)); // what had an address arrived
+        b.bus_master.write8(0, 0);
+        b.bus_master.write8(2, 0x02); // written with one to clear
+        CHECK(b.bus_master.read8(2) == 0x00);
+        b.control.write8(0, 0x04); // the driver resets the drive and goes on
+        b.control.write8(0, 0x00);
+        b.prd(0x1000, 0x20000, 0x2000, true);
+        b.address(0, 16);
+        b.command(0xC8);
+        b.start_bus_master(true, 0x1000);
+        REQUIRE(b.wait());
+        b.time.pass(10'000'000);
+        CHECK(b.bus_master.read8(2) == 0x04);
+        CHECK(b.memory.read(PhysAddr{0x21E00}, 4) == 15);
+    }
 }
 
 TEST_CASE("ata: saved in the middle of PIO and DMA transfers, restored to the same bytes") {
