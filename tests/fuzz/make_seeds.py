@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the inputs from which the chip fuzzers start: whole transfers, which chance alone would hardly find.
 
-    make_seeds.py CORPUS_DIR      writes CORPUS_DIR/{floppy,ide,vga,small_chips,pci}/seed_*
+    make_seeds.py CORPUS_DIR      writes CORPUS_DIR/{floppy,ide,vga,small_chips,pci,fw_cfg}/seed_*
 
 The encoding is that of fuzz_board.h: a byte that says what, then a port or an address, then a value.
 """
@@ -17,6 +17,7 @@ SMALL_CHIPS = [(0x20, 2), (0xA0, 2), (0x4D0, 2), (0x40, 4), (0x60, 5), (0x70, 4)
                (0xB000, 64)]
 APICS = [(0xFEE00000, 0x1000), (0xFEC00000, 0x1000)]
 PCI = [(0xCF8, 8), (0xB000, 64), (0xC000, 16)]
+FW_CFG = [(0x510, 12)]
 
 
 class Seed:
@@ -223,9 +224,37 @@ def pci_seeds():
     yield "power_management", set_register(seed, 0x0B, 0x58, 0x02000000).wait(19, 2).out(0xB000, 0xFFFF, 2).out(0xB004, 0x2000, 2).wait(4)
 
 
+def fw_cfg_dma(seed, control, length, target, at=0x1000):
+    """A descriptor in memory and its address, all big endian."""
+    for offset, value in enumerate((control, length, target >> 32, target & 0xFFFFFFFF)):
+        seed.memory(at + 4 * offset, int.from_bytes(value.to_bytes(4, "big"), "little"))
+    return seed.out(0x514, 0, 4).out(0x518, int.from_bytes(at.to_bytes(4, "big"), "little"), 4)
+
+
+def fw_cfg_seeds():
+    seed = Seed(FW_CFG).out(0x510, 0x00, 2).read(0x511).read(0x511).read(0x511).read(0x511).read(0x511)
+    yield "signature", seed.out(0x510, 0x01, 2).read(0x511).read(0x514, 4).read(0x518, 4)
+    seed = Seed(FW_CFG).out(0x510, 0x19, 2)
+    for _ in range(12):
+        seed.read(0x511)
+    yield "directory", fw_cfg_dma(seed, 0x02, 64, 0x2000)
+    select, read, skip, write = 0x19 << 16 | 8, 2, 4, 16
+    yield "dma_read", fw_cfg_dma(Seed(FW_CFG), select | read, 4096, 0x2000)
+    yield "dma_skip", fw_cfg_dma(fw_cfg_dma(Seed(FW_CFG), select | skip, 4, 0), read, 64, 0x3000)
+    yield "dma_past_the_end", fw_cfg_dma(fw_cfg_dma(Seed(FW_CFG), select | skip, 0xFFFFFFF0, 0), read, 0xFFFFFFFF, 0x1FFFF0)
+    yield "dma_write", fw_cfg_dma(Seed(FW_CFG), select | write, 16, 0x2000)
+    yield "dma_over_its_descriptor", fw_cfg_dma(Seed(FW_CFG), 0x20 << 16 | 8 | read, 64, 0x0FF8)
+    seed = fw_cfg_dma(Seed(FW_CFG), 0x21 << 16 | 8 | read, 256, 0xFFFFFFFFFFFFFF80)
+    yield "dma_nowhere", seed.out(0x514, 0xFFFFFFFF, 4).out(0x518, 0xF8FFFFFF, 4).read(0x511)
+    seed = Seed(FW_CFG)
+    for item in (0x8000, 0x8002, 0x4019, 0xFFFF, 0x3FFF):
+        fw_cfg_dma(seed.out(0x510, item, 2).read(0x511), item << 16 | 8 | read, 32, 0x4000)
+    yield "items_that_are_not_there", seed
+
+
 def main():
     for kind, seeds in (("ide", ide_seeds()), ("floppy", floppy_seeds()), ("vga", vga_seeds()), ("small_chips", small_chip_seeds()),
-                        ("pci", pci_seeds())):
+                        ("pci", pci_seeds()), ("fw_cfg", fw_cfg_seeds())):
         folder = pathlib.Path(sys.argv[1]) / kind
         folder.mkdir(parents=True, exist_ok=True)
         for name, seed in seeds:
