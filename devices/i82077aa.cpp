@@ -186,6 +186,7 @@ void I82077aa::result(std::initializer_list<u8> bytes) {
 void I82077aa::command_done() {
     state_.phase = Phase::Command;
     state_.fifo_length = state_.fifo_position = 0;
+    if (state_.seek_done) set_interrupt(true); // a drive that has come to its track meanwhile, or before
 }
 
 void I82077aa::visit(StateVisitor& v) {

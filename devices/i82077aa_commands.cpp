@@ -143,9 +143,7 @@ void I82077aa::sense_interrupt() {
         set_interrupt(false);
         const u8 status =
             unit < kDrives ? s.seek_status[unit] : static_cast<u8>(kSeekEnd | kEquipmentCheck | kAbnormal | unit);
-        result({status, s.pcn[unit]});
-        if (s.seek_done) set_interrupt(true); // another drive's
-        return;
+        return result({status, s.pcn[unit]});
     }
     result({kInvalidCommand});
 }

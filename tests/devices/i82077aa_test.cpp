@@ -438,3 +438,68 @@ TEST_CASE("fdc: random port writes neither crash nor hang") {
     REQUIRE(b.wait_irq());
     CHECK(b.command({0x08}).at(0) == 0xC0);
 }
+
+TEST_CASE("fdc 6.2.4: SENSE DRIVE STATUS tells unit, head, track 0 and write protection") {
+    Bench b(2880, true);
+    CHECK(b.command({0x04, 0x00}) == Bytes{0x78});
+    CHECK(b.command({0x04, 0x04}) == Bytes{0x7C}); // head 1
+    b.seek(1);
+    CHECK(b.command({0x04, 0x00}) == Bytes{0x68});
+    CHECK(b.command({0x04, 0x01}) == Bytes{0x29}); // no drive B: neither track 0 nor write protection
+    b.fdc.eject(0);
+    CHECK(b.command({0x04, 0x00}) == Bytes{0x28});
+}
+
+TEST_CASE("fdc 5.2.6: seeks of two drives overlap and each has its interrupt") {
+    Bench b;
+    b.fdc.set_present(1, true);
+    b.command({0x0F, 0x00, 40});
+    b.command({0x0F, 0x01, 2});
+    CHECK(b.fdc.read8(4) == 0x83); // both busy, the controller free
+    REQUIRE(b.wait_irq());
+    CHECK(b.command({0x08}) == Bytes{0x21, 2});
+    CHECK(b.fdc.read8(4) == 0x81);
+    REQUIRE(b.wait_irq());
+    CHECK(b.command({0x08}) == Bytes{0x20, 40});
+    b.command({0x07, 0x00});
+    b.command({0x07, 0x01});
+    b.time.pass(1'000'000'000); // both are done: one interrupt after the other
+    CHECK(b.command({0x08}) == Bytes{0x20, 0});
+    CHECK(b.fdc.irq().level());
+    CHECK(b.command({0x08}) == Bytes{0x21, 0});
+    CHECK_FALSE(b.fdc.irq().level());
+    CHECK(b.command({0x08}) == Bytes{0x80});
+}
+
+TEST_CASE("fdc 2.1: DOR, TDR and the data rate read and write; the status registers are those of the AT") {
+    Bench b;
+    b.fdc.write8(2, 0x2D);
+    CHECK(b.fdc.read8(2) == 0x2D);
+    b.fdc.write8(3, 0xFF);
+    CHECK(b.fdc.read8(3) == 0x03);
+    CHECK(b.fdc.read8(0) == 0xFF); // SRA and SRB are in high impedance
+    CHECK(b.fdc.read8(1) == 0xFF);
+    CHECK((b.fdc.read8(7) & 0x7F) == 0);
+    b.fdc.write8(2, 0x1C);
+    b.fdc.write8(4, 0x03); // 1 Mbps by DSR: a 1.44 MB diskette cannot be read so
+    b.dma.program(512, true);
+    b.command({0x46, 0x00, 0, 0, 1, 2, 18, 0x1B, 0xFF});
+    CHECK(b.finish().at(1) == 0x01);
+    b.fdc.write8(7, 0x00); // 500 kbps by CCR
+    b.dma.program(512, true);
+    b.command({0x46, 0x00, 0, 0, 1, 2, 18, 0x1B, 0xFF});
+    CHECK(b.finish().at(1) == 0x00);
+}
+
+TEST_CASE("fdc 2.1.2: the motor and the drive select decide whose disk change line is seen") {
+    Bench b;
+    CHECK((b.fdc.read8(7) & 0x80));
+    b.fdc.write8(2, 0x0C); // motor off
+    CHECK((b.fdc.read8(7) & 0x80) == 0);
+    b.fdc.write8(2, 0x1D); // drive B selected, which is not there
+    CHECK((b.fdc.read8(7) & 0x80) == 0);
+    b.fdc.write8(2, 0x0C);
+    b.dma.program(512, true);
+    b.command({0x46, 0x00, 0, 0, 1, 2, 18, 0x1B, 0xFF}); // a diskette that does not turn shows no address marks
+    CHECK(b.finish().at(1) == 0x01);
+}

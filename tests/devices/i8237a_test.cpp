@@ -241,3 +241,32 @@ TEST_CASE("8237A: state restores in the middle of a transfer") {
     other.dma.channel(2).write_to_memory(0x99, tc);
     CHECK(other.at(0x1003) == 0x99);
 }
+
+TEST_CASE("8237A, Command Register: Controller Disable holds every channel, and those behind the cascade") {
+    Bench b;
+    b.program(2, kSingleWrite, 0x20000, 10);
+    DmaLine& line = b.dma.channel(2);
+    Client client;
+    line.connect(&client);
+    line.set_request(true);
+    CHECK(line.ready());
+    b.chip1.write8(0x8, 0x04);
+    bool tc = false;
+    CHECK_FALSE(line.ready());
+    CHECK_FALSE(line.write_to_memory(0x55, tc));
+    b.chip1.write8(0x8, 0x00);
+    CHECK(line.ready());
+    CHECK(client.calls == 1);       // told when the channel works again
+    b.chip2.write8(0x8 << 1, 0x04); // the second chip passes the first one's request on
+    CHECK_FALSE(line.ready());
+    b.chip2.write8(0x8 << 1, 0x00);
+    CHECK(line.write_to_memory(0x55, tc));
+    CHECK(b.at(0x20000) == 0x55);
+}
+
+TEST_CASE("8237A: page registers read back, those without a channel as well; registers that cannot be read float") {
+    Bench b;
+    for (u16 port = 1; port < 16; ++port) b.dma.pages().write8(port, static_cast<u8>(0x30 + port));
+    for (u16 port = 1; port < 16; ++port) CHECK(b.dma.pages().read8(port) == 0x30 + port);
+    for (u16 reg : {u16{0x9}, u16{0xA}, u16{0xB}, u16{0xC}, u16{0xE}}) CHECK(b.chip1.read8(reg) == 0xFF);
+}

@@ -362,3 +362,108 @@ TEST_CASE("8254: a read right behind the count finds the count, as the ISA bus g
     pit.read8(2);
     CHECK(pit.read8(2) == 0xFB); // FFFFh - 1193
 }
+
+TEST_CASE("8254 mode 0: writing the first byte of two stops the count, the second starts the new one; GATE low loads") {
+    Bench b;
+    b.program(0, 0x30, 100);
+    b.to(10);
+    b.pit.write8(0, 50);
+    b.to(1000);
+    CHECK(b.rises.empty());
+    b.pit.write8(0, 0);
+    b.to(1051);
+    CHECK(b.rises == Edges{1051});
+    b.pit.set_gate(0, false);
+    b.program(0, 0x30, 20); // "GATE = 0 disables counting", but the count is loaded
+    b.to(2000);
+    CHECK(b.count() == 20);
+    CHECK((b.status() & 0x40) == 0);
+    b.pit.set_gate(0, true);
+    b.to(2020);
+    CHECK(b.rises == Edges{1051, 2020});
+}
+
+TEST_CASE("8254 mode 1: a new count waits for the next trigger") {
+    Bench b;
+    b.pit.set_gate(0, false);
+    b.program(0, 0x32, 100);
+    CHECK(b.pit.out_level(0));
+    b.pit.set_gate(0, true);
+    b.to(20);
+    b.pit.write8(0, 10);
+    b.pit.write8(0, 0);
+    b.to(300);
+    CHECK(b.falls == Edges{1});
+    CHECK(b.rises == Edges{0, 101});
+    b.pit.set_gate(0, false);
+    b.pit.set_gate(0, true);
+    b.to(400);
+    CHECK(b.falls == Edges{1, 301});
+    CHECK(b.rises == Edges{0, 101, 311});
+}
+
+TEST_CASE("8254 mode 3: GATE low raises OUT at once and holds; its rising edge starts a whole period") {
+    Bench b;
+    b.program(0, 0x36, 100);
+    b.to(70); // in the low half
+    CHECK_FALSE(b.pit.out_level(0));
+    b.pit.set_gate(0, false);
+    CHECK(b.pit.out_level(0));
+    b.to(500);
+    CHECK(b.pit.out_level(0));
+    b.pit.set_gate(0, true);
+    b.to(551);
+    CHECK(b.falls.back() == 551);
+    b.pit.write8(0, 20); // a new count comes with the next half
+    b.pit.write8(0, 0);
+    b.to(640);
+    CHECK(b.rises == Edges{0, 70, 601, 621}); // 70: by GATE
+    CHECK(b.falls == Edges{51, 551, 611, 631});
+}
+
+TEST_CASE("8254 mode 4: GATE low holds the count; a new count restarts it, of two bytes the second one") {
+    Bench b;
+    b.program(0, 0x38, 100);
+    b.to(31);
+    b.pit.set_gate(0, false);
+    b.to(1000);
+    CHECK(b.count() == 70);
+    b.pit.set_gate(0, true);
+    b.to(1040);
+    b.pit.write8(0, 200); // "Writing the first byte has no effect on counting"
+    b.to(1050);
+    CHECK(b.count() == 20);
+    b.pit.write8(0, 0);
+    b.to(1300);
+    CHECK(b.falls == Edges{1251});
+    CHECK(b.rises == Edges{0, 1252});
+}
+
+TEST_CASE("8254 mode 5: another trigger before the strobe starts the count again") {
+    Bench b;
+    b.pit.set_gate(0, false);
+    b.program(0, 0x3A, 50);
+    b.pit.set_gate(0, true);
+    b.to(30);
+    b.pit.set_gate(0, false);
+    b.to(40);
+    b.pit.set_gate(0, true);
+    b.to(200);
+    CHECK(b.falls == Edges{91});
+    CHECK(b.rises == Edges{0, 92});
+}
+
+TEST_CASE("8254, Read-Back Command: of both latches the status is read first; a second command changes neither") {
+    Bench b;
+    b.program(0, 0x34, 1000);
+    b.to(101);
+    b.pit.write8(3, 0xC2);
+    b.to(201);
+    b.pit.write8(3, 0xC2);
+    CHECK(b.pit.read8(0) == 0xB4); // OUT high, count loaded, mode 2 with two bytes
+    CHECK((b.pit.read8(0) | b.pit.read8(0) << 8) == 900);
+    CHECK((b.pit.read8(0) | b.pit.read8(0) << 8) == 800); // nothing latched any more
+    b.pit.write8(3, 0xC2);
+    b.pit.write8(3, 0x34); // a new control word lets go of both
+    CHECK((b.status() & 0x40) != 0);
+}

@@ -291,3 +291,75 @@ TEST_CASE("8259A: state restores in the middle of initialisation and of service"
     other.slave.write8(1, 0x01);
     CHECK(other.slave.initialised());
 }
+
+TEST_CASE("8259A, ICW1.ADI: without ICW4 the second INTA byte is the low half of an MCS-80 call address") {
+    for (const bool interval_of_4 : {true, false}) {
+        I8259A pic{I8259A::Role::Master};
+        pic.write8(0, interval_of_4 ? 0xF6 : 0xF2); // A7-A5 set, single
+        pic.write8(1, 0x12);
+        CHECK(pic.initialised());
+        pic.set_ir(3, true);
+        CHECK(pic.acknowledge() == (interval_of_4 ? 0xE0 | 3 << 2 : 0xC0 | 3 << 3));
+    }
+}
+
+TEST_CASE("8259A, ICW1.LTIM: replaced by the edge/level registers, in which five inputs are always edges") {
+    Pair pc;
+    ElcrPorts elcr(pc.master, pc.slave);
+    Pair::init(pc.master, 0x08, 0x04, 0x01);
+    pc.master.write8(0, 0x19); // with LTIM
+    for (u8 value : {u8{0x08}, u8{0x04}, u8{0x01}}) pc.master.write8(1, value);
+    pc.irq(4, true);
+    CHECK(pc.master.acknowledge() == 0x0C);
+    pc.master.write8(0, 0x20);
+    CHECK_FALSE(pc.intr); // still high, but no new edge
+    elcr.write8(0, 0xFF);
+    elcr.write8(1, 0xFF);
+    CHECK(elcr.read8(0) == 0xF8); // IRQ 0, 1 and 2
+    CHECK(elcr.read8(1) == 0xDE); // IRQ 8 and 13
+    CHECK(pc.intr);               // a level now
+}
+
+TEST_CASE("8259A, special mask mode: a non-specific EOI passes over masked levels, a specific one does not") {
+    Pair pc;
+    pc.irq(3, true);
+    CHECK(pc.master.acknowledge() == 0x0B);
+    pc.master.write8(1, 0x08);
+    pc.master.write8(0, 0x68);
+    pc.irq(5, true);
+    CHECK(pc.master.acknowledge() == 0x0D);
+    CHECK(isr_of(pc.master) == 0x28);
+    pc.master.write8(0, 0x20);
+    CHECK(isr_of(pc.master) == 0x08);
+    pc.master.write8(0, 0x20);
+    CHECK(isr_of(pc.master) == 0x08);
+    pc.master.write8(0, 0x63);
+    CHECK(isr_of(pc.master) == 0x00);
+}
+
+TEST_CASE("8259A, OCW2 and OCW3: the no-operation codes change nothing; a poll comes before a status read") {
+    Pair pc;
+    pc.irq(3, true);
+    pc.master.acknowledge();
+    CHECK(isr_of(pc.master) == 0x08);
+    pc.master.write8(0, 0x43); // OCW2 010: no operation
+    pc.master.write8(0, 0x08); // OCW3 with RR clear: ISR stays selected
+    CHECK(pc.master.read8(0) == 0x08);
+    pc.irq(1, true);
+    pc.master.write8(0, 0x0E); // P and RR
+    CHECK(pc.master.read8(0) == 0x81);
+    CHECK(pc.master.read8(0) == 0x0A); // ISR as before: levels 1 and 3
+}
+
+TEST_CASE("8259A: masked between INT and INTA, the interrupt is the spurious level 7") {
+    Pair pc;
+    pc.irq(3, true);
+    CHECK(pc.intr);
+    pc.master.write8(1, 0x08);
+    CHECK_FALSE(pc.intr);
+    CHECK(pc.master.acknowledge() == 0x0F);
+    CHECK(isr_of(pc.master) == 0);
+    CHECK(irr_of(pc.master) == 0x08); // held until it is unmasked
+    pc.master.write8(1, 0x00);
+    CHECK(pc.master.acknowledge() == 0x0B);
+}

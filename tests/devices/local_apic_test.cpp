@@ -407,3 +407,35 @@ TEST_CASE("local APIC: a state saved in the middle of a count goes on in another
     b.run(100000);
     CHECK(test::save(a.apic) == test::save(b.apic));
 }
+
+TEST_CASE("local APIC 10.5.4: a change of the timer's mode keeps the count; at zero it stays there") {
+    // What hypervisors' own tests look at: one-shot to periodic and back, in the middle of a count.
+    Bench b;
+    b.set(kDivide, 11); // by 1
+    b.set(kTimer, 0x40);
+    b.set(kInitial, 1000);
+    b.run(7'500);
+    CHECK(b.get(kCurrent) == 250);
+    b.set(kTimer, 0x20040);
+    CHECK(b.get(kCurrent) == 250);
+    b.run(2'500 + 1'000); // wraps, at its whole length
+    CHECK(b.get(kCurrent) == 900);
+    b.run(7'000);
+    b.set(kTimer, 0x40);
+    CHECK(b.get(kCurrent) == 200);
+    b.run(5'000);
+    CHECK(b.get(kCurrent) == 0);
+    CHECK(b.get(kInitial) == 1000);
+    b.set(kTimer, 0x20040);
+    b.run(5'000);
+    CHECK(b.get(kCurrent) == 0);
+}
+
+TEST_CASE("local APIC 10.4.6: the ID can be written, and messages follow it") {
+    Bench b;
+    b.set(kId, 0x05000000);
+    CHECK(b.get(kId) == 0x05000000);
+    CHECK_FALSE(b.apic.deliver({0, false, ApicDelivery::Fixed, 0x50, false}));
+    CHECK(b.apic.deliver({5, false, ApicDelivery::Fixed, 0x50, false}));
+    CHECK(b.in(kIrr, 0x50));
+}

@@ -1,5 +1,6 @@
 #include "devices/pci.h"
 #include "devices/pci_vga.h"
+#include "devices/piix4_ide.h"
 #include "devices/piix4_isa.h"
 #include "devices/system_control.h"
 #include "tests/catch.h"
@@ -214,4 +215,61 @@ TEST_CASE("PIIX4, CERR: IRQ 13 and IGNNE#") {
     CHECK_FALSE(c.ignne.level());
     c.write8(0, 0); // nothing pending: IGNNE# stays inactive
     CHECK_FALSE(c.ignne.level());
+}
+
+TEST_CASE("PCI 2.2, 3.2.2.3.3: who looks for mechanism #2 or writes bytes finds neither") {
+    Bench b;
+    b.io.write(0xCFB, 1, 0x01); // as kernels probe: mechanism #1 by a byte, then by a dword
+    b.io.write(0xCF8, 4, 0x80000000);
+    CHECK(b.io.read(0xCF8, 4) == 0x80000000);
+    b.io.write(0xCFB, 1, 0);
+    b.io.write(0xCF8, 1, 0);
+    b.io.write(0xCFA, 1, 0);
+    CHECK(b.io.read(0xCF8, 1) != 0); // zeros would be mechanism #2
+    CHECK(b.io.read(0xCFA, 1) != 0);
+    CHECK(b.io.read(0xCF8, 4) == 0x80000000);
+}
+
+TEST_CASE("PCI 2.2, 6.2: identity is read-only, reserved command bits are zero, errors are cleared by ones") {
+    Bench b;
+    b.set(0x00, 4, 0);
+    b.set(0x08, 4, 0);
+    CHECK(b.get(0x00) == 0x56781234);
+    CHECK(b.get(0x08) == 0x02000001);
+    b.set(0x04, 2, 0xFFFF);
+    CHECK(b.get(0x04, 2) == 0x0547);
+    b.set(0x3C, 4, 0xFFFFFFFF);
+    CHECK(b.get(0x3C) == 0x000000FF); // the line only, not the pin
+    b.set(0x40, 4, 0xFFFFFFFF);       // nothing there
+    CHECK(b.get(0x40) == 0);
+    b.set(0x0D, 1, 0x40); // a byte in the middle of a dword
+    CHECK(b.get(0x0C) == 0x00004000);
+    Echo registers;
+    Piix4Ide ide(registers);
+    b.bus.attach(1, 1, ide);
+    ide.received_master_abort();
+    CHECK(ide.config_read(0x06, 2) == 0x2280);
+    ide.config_write(0x06, 2, 0x0080);
+    CHECK(ide.config_read(0x06, 2) == 0x2280);
+    ide.config_write(0x06, 2, 0x2000);
+    CHECK(ide.config_read(0x06, 2) == 0x0280);
+}
+
+TEST_CASE("PIIX3, 2.2: what set-up programs of the bridge read back") {
+    Bench b;
+    Piix4Isa isa;
+    b.bus.attach(1, 0, isa);
+    CHECK(isa.config_read(0x00, 4) == 0x70008086);
+    CHECK(isa.config_read(0x08, 4) == 0x06010000);
+    CHECK(isa.config_read(0x0E, 1) == 0x80); // more functions
+    CHECK(isa.config_read(0x60, 4) == 0x80808080);
+    isa.config_write(0x60, 4, 0xFFFFFFFF);
+    CHECK(isa.config_read(0x60, 4) == 0x8F8F8F8F);
+    isa.config_write(0x04, 2, 0);
+    CHECK(isa.config_read(0x04, 2) == 0x0007); // I/O, memory and bus master cannot be taken away
+    isa.config_write(0x4E, 2, 0x0000);
+    CHECK(isa.config_read(0x4E, 2) == 0x0000);
+    isa.reset(ResetKind::Hard);
+    CHECK(isa.config_read(0x4E, 2) == 0x0003);
+    CHECK(isa.config_read(0x60, 4) == 0x80808080);
 }
