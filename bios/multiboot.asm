@@ -4,12 +4,14 @@
         cpu 486
         bits 16
         org 0
+%define STACK_TOP 0x1000                ; kernels may be loaded from here on
 %include "option_rom.inc"
 
 INFO            equ VARIABLES           ; physical address of the information block
 LENGTH          equ VARIABLES + 4
 UPPER           equ VARIABLES + 8       ; KiB from 1 MiB up
-MAP_SEGMENT     equ 0x1800
+MAP_SEGMENT     equ VARIABLES + 12      ; of the memory map
+MAP_OFFSET      equ 0x8000              ; of the memory map from the information block
 MAP_ENTRIES_MAX equ 128
 GDT             equ 0x6A0
 GDT_POINTER     equ 0x6C0
@@ -48,12 +50,14 @@ bootstrap:
         mov dx, INITRD_ADDRESS
         call load
 
-        call memory_map
         mov ax, SETUP_ADDRESS
         call read_number
         mov [INFO], eax
         shr eax, 4
         mov fs, ax
+        add ax, MAP_OFFSET / 16
+        mov [MAP_SEGMENT], ax
+        call memory_map
         int 0x12
         movzx eax, ax
         mov [fs:4], eax                 ; mem_lower
@@ -61,7 +65,9 @@ bootstrap:
         mov [fs:8], eax                 ; mem_upper
         mov eax, [LENGTH]
         mov [fs:44], eax                ; mmap_length
-        mov dword [fs:48], MAP_SEGMENT * 16
+        mov eax, [INFO]
+        add eax, MAP_OFFSET
+        mov [fs:48], eax                ; mmap_addr
         or dword [fs:0], 0x41           ; flags: mem_* and mmap_* are valid
 
         mov ax, KERNEL_ENTRY
@@ -100,14 +106,13 @@ flat:   mov ax, 16
         jmp esi
         bits 16
 
-; E820 entries in the multiboot form (a size before each) at MAP_SEGMENT:0.
+; E820 entries in the multiboot form (a size before each) from [MAP_SEGMENT]:0 on.
 memory_map:
         mov dword [UPPER], 0
         xor ebx, ebx
         xor edi, edi
         mov bp, MAP_ENTRIES_MAX
-.next:  mov ax, MAP_SEGMENT
-        mov es, ax
+.next:  mov es, [MAP_SEGMENT]
         mov eax, 0xE820
         mov edx, 0x534D4150             ; "SMAP"
         mov ecx, 20

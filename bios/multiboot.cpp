@@ -19,10 +19,11 @@ constexpr u32 kMagic = 0x1BADB002;
 constexpr u32 kAddressFields = u32{1} << 16;
 constexpr u32 kMustUnderstand = 0xFFFC; // flags 0-15 are requirements; 0 and 1 (page alignment, memory map) are met
 constexpr usize kSearchLimit = 8192;
-constexpr u32 kInfoAddress = 0x10000; // the boot ROM keeps 10000h-18FFFh for the information block and memory map
+constexpr u32 kInfoAddress = 0x10000; // where the information block lies unless the kernel wants to be there
 constexpr usize kInfoLimit = 0x8000;
-constexpr u64 kLowReserved = 0x19000;
-constexpr u64 kLowEnd = 0x9F000; // extended BIOS data area and video memory follow
+constexpr u32 kInfoReserve = kInfoLimit + 0x1000; // the boot ROM puts the memory map behind the block
+constexpr u32 kLowFirst = 0x1000; // interrupt vectors, BIOS data, and variables and stack of the boot ROM lie below
+constexpr u32 kLowEnd = 0x9F000;  // extended BIOS data area and video memory follow
 constexpr u64 kTableReserve = 0x40000;
 
 u64 number(std::span<const u8> bytes, u64 at, unsigned size) {
@@ -110,7 +111,7 @@ void place_image(DirectBoot& boot, std::span<const u8> file, const Layout& layou
             throw UserError("The multiboot kernel does not fit into the machine's memory.");
         end = std::max(end, segment.address + segment.memory_size);
     }
-    const bool low = first >= kLowReserved && end <= kLowEnd;
+    const bool low = first >= kLowFirst && end <= kLowEnd;
     if (!low && first < 0x100000)
         throw UserError("The multiboot kernel wants to be loaded over memory that the firmware uses.");
     boot.kernel_address = static_cast<u32>(first);
@@ -119,6 +120,16 @@ void place_image(DirectBoot& boot, std::span<const u8> file, const Layout& layou
     for (const Segment& segment : layout.segments)
         std::memcpy(boot.kernel.data() + (segment.address - first), file.data() + segment.file_offset,
                     segment.file_size);
+}
+
+/// A place for the information block and the memory map beside the kernel.
+u32 info_address(const DirectBoot& boot) {
+    const u32 first = boot.kernel_address;
+    const u64 end = u64{first} + boot.kernel.size();
+    if (end <= kInfoAddress || first >= kInfoAddress + kInfoReserve) return kInfoAddress;
+    if (align_up(end, kPageSize) + kInfoReserve <= kLowEnd) return static_cast<u32>(align_up(end, kPageSize));
+    if (first >= kLowFirst + kInfoReserve) return kLowFirst;
+    throw UserError("The multiboot kernel leaves no memory below 640 KiB for its information block.");
 }
 
 } // namespace
@@ -151,12 +162,13 @@ DirectBoot prepare_multiboot(const KernelFiles& files, u64 ram_bytes) {
     // Modules follow the kernel, each on a page border.
     boot.initrd_lowest =
         static_cast<u32>(align_up(std::max<u64>(u64{boot.kernel_address} + boot.kernel.size(), 0x100000), kPageSize));
+    const u32 info_at = info_address(boot);
     ByteWriter info, text, blob;
     constexpr u32 kMods = 1 << 3, kCommandLine = 1 << 2, kLoaderName = 1 << 9;
     constexpr usize kInfoSize = 120, kModuleEntry = 16;
     const usize text_offset = kInfoSize + kModuleEntry * modules.size();
     const auto add_text = [&](const std::string& value) {
-        const usize at = kInfoAddress + text_offset + text.size();
+        const usize at = info_at + text_offset + text.size();
         text.text(value, value.size() + 1);
         return at;
     };
@@ -165,7 +177,7 @@ DirectBoot prepare_multiboot(const KernelFiles& files, u64 ram_bytes) {
     // Kernels expect their own name as the first word, as boot loaders pass it.
     info.patch(16, add_text(files.command_line.empty() ? "kernel" : "kernel " + files.command_line), 4);
     info.patch(20, modules.size(), 4);
-    info.patch(24, kInfoAddress + kInfoSize, 4);
+    info.patch(24, info_at + kInfoSize, 4);
     info.patch(64, add_text("rewind86"), 4);
     for (const KernelFiles::Module* module : modules) {
         blob.zeros(align_up(blob.size(), kPageSize) - blob.size());
@@ -180,7 +192,7 @@ DirectBoot prepare_multiboot(const KernelFiles& files, u64 ram_bytes) {
     if (u64{boot.initrd_lowest} + blob.size() + kTableReserve > ram_bytes && blob.size() != 0)
         throw UserError("The multiboot kernel and its modules do not fit into the machine's memory: give it more.");
     boot.setup = std::move(info.bytes);
-    boot.setup_address = kInfoAddress;
+    boot.setup_address = info_at;
     boot.initrd = std::move(blob.bytes);
     return boot;
 }

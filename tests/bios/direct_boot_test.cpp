@@ -151,6 +151,32 @@ TEST_CASE("multiboot: ELF of both classes") {
     CHECK(b.initrd[0x2000] == 8);
 }
 
+// Test kernels that go back to real mode are linked at 32 KiB and were refused.
+TEST_CASE("multiboot: a kernel may lie anywhere below 640 KiB, its information block keeps out of its way") {
+    const auto at = [](u32 address, u32 size) {
+        auto image = elf_kernel(false);
+        put(image, 64 + 12, address, 4);
+        put(image, 64 + 20, size, 4);
+        return boot(image, "words");
+    };
+    constexpr u32 kReserve = 0x9000; // the block and, 8000h behind it, the memory map
+    struct Place {
+        u32 first, size, info;
+    };
+    for (const Place place :
+         {Place{0x1000, 0x1800, 0x10000}, Place{0x8000, 0x8000, 0x10000}, Place{0x8000, 0x8001, 0x11000},
+          Place{0x18000, 0x100, 0x19000}, Place{0x19000, 0x1800, 0x10000}, Place{0x10000, 0x8F000, 0x1000}}) {
+        CAPTURE(place.first, place.size);
+        const DirectBoot b = at(place.first, place.size);
+        CHECK(b.kernel_address == place.first);
+        CHECK(b.setup_address == place.info);
+        CHECK((place.info + kReserve <= place.first || place.info >= place.first + place.size));
+        const std::string line = reinterpret_cast<const char*>(&b.setup[get(b.setup, 16) - place.info]);
+        CHECK(line == "kernel words");
+    }
+    CHECK_THROWS_AS(at(0x2000, 0x9D000), UserError); // no room on either side
+}
+
 TEST_CASE("multiboot: the header's own addresses") {
     std::vector<u8> image(0x1000, 0xCC);
     const u32 flags = 0x10000;
@@ -175,9 +201,11 @@ TEST_CASE("multiboot: damaged files are refused") {
     auto image = elf_kernel(false);
     put(image, 64 + 4, 0x10000, 4); // segment outside the file
     CHECK_THROWS_AS(boot(image), UserError);
-    image = elf_kernel(false);
-    put(image, 64 + 12, 0x8000, 4); // over the firmware's memory
-    CHECK_THROWS_AS(boot(image), UserError);
+    for (const u32 address : {0x400u, 0x9E000u, 0xA0000u}) { // over the firmware's memory
+        image = elf_kernel(false);
+        put(image, 64 + 12, address, 4);
+        CHECK_THROWS_AS(boot(image), UserError);
+    }
     image = elf_kernel(false);
     put(image, 64 + 20, 0x7FFFFFFF, 4); // larger than memory
     CHECK_THROWS_AS(boot(image), UserError);
