@@ -252,11 +252,10 @@ void Ns16550a::start_shift() {
 
 void Ns16550a::tx_done(u64) {
     state_.shift_busy = false;
-    const u8 byte = state_.shifting & static_cast<u8>(0xFF >> (3 - bits(state_.lcr, 1, 0)));
     if (loopback())
-        put_rx(byte, 0);
+        put_rx(state_.shifting & static_cast<u8>(0xFF >> (3 - bits(state_.lcr, 1, 0))), 0);
     else if (sink_ && !(state_.lcr & kSetBreak))
-        sink_->put(byte);
+        sink_->put(state_.shifting);
     start_shift();
     update_irq();
 }
@@ -291,7 +290,7 @@ void Ns16550a::rx_done(u64) {
     for (usize i = 0; i < state_.line_count; ++i) state_.line[i] = state_.line[i + 1];
     const bool is_break = state_.line_break == 1;
     if (state_.line_break) --state_.line_break;
-    put_rx(is_break ? 0 : byte & static_cast<u8>(0xFF >> (3 - bits(state_.lcr, 1, 0))), is_break ? kBi | kFe : 0);
+    put_rx(is_break ? 0 : byte, is_break ? kBi | kFe : 0);
     start_line();
 }
 

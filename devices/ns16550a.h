@@ -4,7 +4,8 @@
 /// In a PC: 3F8h/2F8h/3E8h/2E8h, crystal 1.8432 MHz, INTRPT through a buffer that OUT2 opens -> IRQ4 or IRQ3.
 /// Both directions take the time of the line: divisor and frame length. A transmission never waits for the host.
 /// NOT IMPLEMENTED: RXRDY/TXRDY pins (FCR3), which a PC does not connect; the one-character delay of THRE after a
-/// single byte in FIFO mode; stick parity and framing of a far end that is set differently (bytes always arrive whole).
+/// single byte in FIFO mode; stick parity and framing of a far end that is set differently: bytes go in and out whole
+/// whatever the word length. (A reset leaves five bits, SeaBIOS leaves that, and test kernels set only the divisor.)
 #include "core/bus.h"
 #include "core/device.h"
 #include "core/event_queue.h"
