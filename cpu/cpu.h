@@ -92,6 +92,11 @@ struct RunState {
         const Op* next = nullptr; ///< where the block goes on
         TlbEntry* entry = nullptr;
         TlbEntry saved;
+        // Decoded bytes that it goes to, and what they were: a store of what is there already changes no code.
+        const u8* code = nullptr;
+        std::array<u8, 16> before{};
+        unsigned size = 0;
+        PhysAddr at;
     } watched_store;
     // The form for compilers that promise no tail calls: what to run next.
     const Op* next_op = nullptr;

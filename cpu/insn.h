@@ -65,6 +65,11 @@ struct Insn {
     u8 operand_size = 4; ///< 2, 4 or 8
     u8 address_size = 4; ///< 2, 4 or 8
     u8 operand_count = 0;
+    // Where values stand in the code as they are: offset from the first byte, and size (0: there is none).
+    u8 disp_at = 0;
+    u8 disp_size = 0;
+    u8 imm_at = 0;
+    u8 imm_size = 0;
     std::array<Operand, 4> op;
     MemOperand mem;
     u64 imm = 0;

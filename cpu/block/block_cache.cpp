@@ -43,9 +43,10 @@ Insn* BlockCache::insns_behind(Block* block) {
     return reinterpret_cast<Insn*>(reinterpret_cast<u8*>(block) + align_up(before, alignof(Insn)));
 }
 
-Block* BlockCache::allocate(usize slots, usize insns) {
-    const usize bytes =
+Block* BlockCache::allocate(usize slots, usize insns, std::span<const CodeField> fields, usize code_length) {
+    const usize before_fields =
         align_up(sizeof(Block) + slots * (sizeof(Op) + sizeof(OpPlace)), alignof(Insn)) + insns * sizeof(Insn);
+    const usize bytes = before_fields + fields.size_bytes() + code_length;
     u8* memory = take(bytes);
     if (!memory) {
         drop_all();
@@ -56,6 +57,10 @@ Block* BlockCache::allocate(usize slots, usize insns) {
     block->slots = static_cast<u16>(slots);
     block->second_page = Block::kNoPage;
     block->places = reinterpret_cast<OpPlace*>(memory + sizeof(Block) + slots * sizeof(Op));
+    block->fields = reinterpret_cast<CodeField*>(memory + before_fields);
+    block->field_count = static_cast<u8>(fields.size());
+    std::copy(fields.begin(), fields.end(), block->fields);
+    block->code_length = static_cast<u16>(code_length);
     return block;
 }
 
@@ -97,9 +102,12 @@ void BlockCache::enter(Block* block, unsigned which, bool& fresh) {
     if (where.length == 0) return;
     CodePage& page = code_page(where.frame, fresh);
     Block*& first = page.starts[where.start >> 6];
+    const unsigned last = (where.start + where.length - 1) >> 6;
+    u8& reach = page.reach[where.start >> 6];
+    reach = first ? std::max(reach, static_cast<u8>(last)) : static_cast<u8>(last);
     block->page_next[which] = first;
     first = block;
-    for (unsigned i = where.start >> 6; i <= (where.start + where.length - 1) >> 6; ++i) {
+    for (unsigned i = where.start >> 6; i <= last; ++i) {
         ++page.holders[i];
         page.granules |= u64{1} << i;
     }
@@ -124,6 +132,7 @@ bool BlockCache::insert(Block* block) {
     ++counters.built;
     counters.code_bytes += block->code_length;
     counters.op_bytes += block->slots * sizeof(Op);
+    supersede(block->physical, block->mode);
     Block*& bucket = hash_[hash(block->physical, block->mode)];
     block->hash_next = bucket;
     bucket = block;
@@ -148,11 +157,72 @@ void BlockCache::link(Link* link, Block* target, u64 space) {
 
 void BlockCache::kill(Block* block) {
     ++counters.killed;
+    remove(block, 0);
+    remove(block, 1);
+    // Its memory stays until everything is dropped: it may be running right now.
+    block->dead = true;
+    block->cost = 0;
+    block->first_handler = block->ops()[0].handler;
+    block->ops()[0].handler = dead_handler_;
+    if (block->second_page != Block::kNoPage) leave_index(block);
+}
+
+void BlockCache::leave_index(Block* block) {
     Block** at = &hash_[hash(block->physical, block->mode)];
     while (*at != block) at = &(*at)->hash_next;
     *at = block->hash_next;
-    remove(block, 0);
-    remove(block, 1);
+    block->forgotten = true;
+    cut_links(block);
+}
+
+void BlockCache::supersede(u64 physical, u32 mode) {
+    unsigned kept = 0;
+    for (Block* block = hash_[hash(physical, mode)]; block;) {
+        Block* next = block->hash_next;
+        if (block->physical == physical && block->mode == mode && block->dead) {
+            if (++kept < kMaxDead)
+                cut_links(block);
+            else
+                leave_index(block);
+        }
+        block = next;
+    }
+}
+
+BlockCache::Revival BlockCache::revive(Block* block) {
+    if (block->forgotten) return Revival::Failed;
+    const u8* page = memory_.page({block->physical}).read;
+    if (!page) return Revival::Failed;
+    const u8* now = page + (block->physical & kPageMask);
+    u8* before = block->code();
+    Revival result = Revival::Same;
+    if (std::memcmp(now, before, block->code_length) != 0) {
+        const std::span<const CodeField> fields(block->fields, block->field_count);
+        unsigned at = 0;
+        for (const CodeField& field : fields) {
+            if (std::memcmp(now + at, before + at, field.at - at) != 0) return Revival::Failed;
+            at = field.at + field.size;
+        }
+        if (std::memcmp(now + at, before + at, block->code_length - at) != 0) return Revival::Failed;
+        for (const CodeField& field : fields) {
+            u32 value = 0;
+            std::memcpy(&value, now + field.at, field.size);
+            const unsigned unused = 32 - 8 * field.size;
+            block->ops()[field.slot].imm = static_cast<i32>(value << unused) >> unused;
+        }
+        std::memcpy(before, now, block->code_length);
+        result = Revival::Patched;
+    }
+    ++counters.revived;
+    block->dead = false;
+    block->cost = block->instructions;
+    block->ops()[0].handler = block->first_handler;
+    bool fresh = false; // a page once under watch stays so as long as blocks are kept
+    enter(block, 0, fresh);
+    return result;
+}
+
+void BlockCache::cut_links(Block* block) {
     for (Link* link = block->incoming; link;) {
         Link* next = link->next;
         link->target = unresolved_block();
@@ -161,10 +231,6 @@ void BlockCache::kill(Block* block) {
         link = next;
     }
     block->incoming = nullptr;
-    // Its memory stays until everything is dropped: it may be running right now, and the jump cache may know it.
-    block->dead = true;
-    block->cost = 0;
-    block->ops()[0].handler = dead_handler_;
 }
 
 void BlockCache::code_written(PhysAddr address, unsigned length) {
@@ -176,6 +242,7 @@ void BlockCache::code_written(PhysAddr address, unsigned length) {
     // A block is at most 255 bytes long, so it begins at most four pieces before the first byte.
     const unsigned from = (first >> 6) < 4 ? 0 : (first >> 6) - 4;
     for (unsigned i = from; i <= last >> 6; ++i) {
+        if (page.reach[i] < first >> 6) continue;
         for (Block* block = page.starts[i]; block;) {
             const unsigned which = (block->physical >> kPageShift) == frame ? 0 : 1;
             Block* next = block->page_next[which];

@@ -20,11 +20,22 @@ AddressForm address_form(const Insn& insn, u32 mode) {
     }
 }
 
-void set_address(Op& op, const Insn& insn) {
+void set_address(LowerContext& context, Op& op, const Insn& insn) {
     op.b = insn.mem.base == kNoReg ? kZeroReg : insn.mem.base;
     op.c = static_cast<u8>((insn.mem.index == kNoReg ? kZeroReg : insn.mem.index) | insn.mem.scale << 5);
     op.d = insn.mem.seg;
     op.disp = static_cast<i32>(insn.mem.disp);
+    if (insn.disp_size) context.out.field(op, context.end - insn.length + insn.disp_at, insn.disp_size);
+}
+
+void set_immediate(LowerContext& context, Op& op, const Insn& insn) {
+    const unsigned unused = 32 - 8 * insn.imm_size;
+    op.imm = static_cast<i32>(static_cast<u32>(insn.imm) << unused) >> unused;
+    context.out.field(op, context.end - insn.length + insn.imm_at, insn.imm_size);
+}
+
+void emit_immediate(LowerContext& context, const Insn& insn) {
+    set_immediate(context, context.out.emit(nullptr), insn);
 }
 
 bool ends_decoded_block(const Insn& insn) {
@@ -94,7 +105,7 @@ bool may_leave(const Insn& insn, const OpcodeRow& what) {
 
 } // namespace
 
-Block* build_block(BlockCache& cache, std::span<const Insn> insns, u64 physical, u32 mode) {
+Block* build_block(BlockCache& cache, std::span<const Insn> insns, const u8* code, u64 physical, u32 mode) {
     const auto count = static_cast<unsigned>(insns.size());
 
     // Backward liveness of the status flags. At the end of the block, and wherever somebody might look, all are alive.
@@ -149,14 +160,14 @@ Block* build_block(BlockCache& cache, std::span<const Insn> insns, u64 physical,
         emit_fall_through(context);
     }
 
-    Block* block = cache.allocate(out.count(), out.semantics().size());
+    Block* block = cache.allocate(out.count(), out.semantics().size(), out.fields(), offset);
     block->cost = count;
     block->instructions = static_cast<u8>(count);
-    block->code_length = static_cast<u16>(offset);
     block->mode = mode;
     block->physical = physical;
     std::copy_n(out.ops(), out.count(), block->ops());
     std::copy_n(out.places(), out.count(), block->places);
+    std::copy_n(code, offset, block->code());
     // Semantic operations refer to copies of their instructions that live as long as the block.
     Insn* copies = BlockCache::insns_behind(block);
     for (unsigned slot : out.semantics()) {

@@ -23,6 +23,11 @@ public:
         op->handler = handler;
         return *op;
     }
+    /// `op` holds `size` bytes of the block's code, from offset `at`, sign-extended in its `imm`.
+    void field(const Op& op, unsigned at, unsigned size) {
+        fields_[field_count_++] = {static_cast<u8>(&op - ops()), static_cast<u8>(at), static_cast<u8>(size)};
+    }
+    std::span<const CodeField> fields() const { return {fields_.data(), field_count_}; }
     /// A slot that only carries the immediate of the operation before it.
     void immediate(u64 value) { emit(nullptr).imm = static_cast<i32>(value); }
     /// An operation that calls the semantic function; the block's own copy of the instruction is filled in later.
@@ -59,7 +64,9 @@ private:
     alignas(Op) std::array<std::byte, kMaxSlots * sizeof(Op)> ops_;
     std::array<OpPlace, kMaxSlots> places_;
     std::array<unsigned, 32> semantics_;
+    std::array<CodeField, 64> fields_;
     unsigned semantic_count_ = 0;
+    unsigned field_count_ = 0;
     unsigned count_ = 0;
     OpPlace place_{};
 };
@@ -81,7 +88,11 @@ enum class AddressForm : u8 { Flat, Segmented32, Segmented16, Other };
 
 AddressForm address_form(const Insn& insn, u32 mode);
 /// Fills b, c, d and disp of an operation with a memory operand.
-void set_address(Op& op, const Insn& insn);
+void set_address(LowerContext& context, Op& op, const Insn& insn);
+/// Fills imm of an operation that takes the immediate as it stands, whatever its value.
+void set_immediate(LowerContext& context, Op& op, const Insn& insn);
+/// The same in a slot behind the operation.
+void emit_immediate(LowerContext& context, const Insn& insn);
 /// True if a block that starts `distance` bytes from the block's first byte stands in the same page.
 inline bool same_page(const LowerContext& context, i64 distance) {
     const u64 target = context.physical + static_cast<u64>(distance);

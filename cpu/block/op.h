@@ -61,6 +61,14 @@ struct OpPlace {
     u8 index;  ///< instructions before it in the block
 };
 
+/// A displacement or an immediate of up to 32 bits that an operation holds as it stands in the code, sign-extended:
+/// where nothing else has changed, a patched block needs no new lowering.
+struct CodeField {
+    u8 slot; ///< of the operation whose `imm` it is
+    u8 at;   ///< offset from the block's first byte
+    u8 size; ///< 1, 2 or 4 bytes
+};
+
 /// What a block's decoding depends on; part of its key.
 enum ModeBits : u32 {
     kModeCode32 = 1u << 0,
@@ -83,22 +91,27 @@ struct alignas(16) Block {
     /// so that the test for the budget's end is the test for an unresolved link as well.
     i64 cost;
     u8 instructions;
-    bool dead;
+    bool dead;       ///< its bytes were written to; BlockCache::revive
     u16 code_length; ///< bytes
     u16 slots;       ///< operation slots
+    u8 field_count;
+    bool forgotten; ///< dead for good
     u32 mode;
     u64 physical;    ///< of the first byte
     u64 second_page; ///< physical page of the tail if the only instruction crosses a page, else kNoPage
     Block* hash_next;
     Block* page_next[2]; ///< lists of the one or two pages that the code bytes stand in
     Link* incoming;
-    Insn* insns;     ///< decoded instructions for cold paths, made on first use; one for each instruction
-    OpPlace* places; ///< one for each slot
+    Insn* insns;           ///< decoded instructions for cold paths, made on first use; one for each instruction
+    OpPlace* places;       ///< one for each slot
+    CodeField* fields;     ///< ascending; behind them stand the bytes that the block was made from
+    Handler first_handler; ///< of a dead block: what its first operation was
 
     static constexpr u64 kNoPage = ~u64{0};
 
     Op* ops() { return reinterpret_cast<Op*>(this + 1); }
     const Op* ops() const { return reinterpret_cast<const Op*>(this + 1); }
+    u8* code() { return reinterpret_cast<u8*>(fields + field_count); }
     const OpPlace& place(const Op* op) const { return places[op - ops()]; }
 };
 static_assert(sizeof(Block) % 16 == 0);

@@ -66,6 +66,12 @@ struct Context {
     u8 rex_x() const { return static_cast<u8>((insn.rex & 2) << 2); }
     u8 rex_b() const { return static_cast<u8>((insn.rex & 1) << 3); }
     bool rex_w() const { return insn.rex & 8; }
+
+    void displacement(unsigned size) {
+        insn.disp_at = static_cast<u8>(bytes.position());
+        insn.disp_size = static_cast<u8>(size);
+        insn.mem.disp = bytes.sign_extended(size);
+    }
 };
 
 /// SDM Vol. 2, table 2-1 "16-Bit Addressing Forms with the ModR/M Byte".
@@ -75,13 +81,13 @@ void address16(Context& c) {
     MemOperand& mem = c.insn.mem;
     const unsigned mod = c.insn.modrm_mod(), rm = c.insn.modrm_rm();
     if (mod == 0 && rm == 6) {
-        mem.disp = c.bytes.sign_extended(2);
+        c.displacement(2);
         return;
     }
     mem.base = kBase[rm];
     mem.index = kIndex[rm];
-    if (mod == 1) mem.disp = c.bytes.sign_extended(1);
-    if (mod == 2) mem.disp = c.bytes.sign_extended(2);
+    if (mod == 1) c.displacement(1);
+    if (mod == 2) c.displacement(2);
     if (mem.base == RBP && c.segment == kNoReg) mem.seg = SS;
 }
 
@@ -100,13 +106,13 @@ void address32(Context& c) {
         }
     }
     if (mod == 0 && base == 5) {
-        mem.disp = c.bytes.sign_extended(4);
+        c.displacement(4);
         mem.rip = c.long_mode && rm == 5;
         return;
     }
     mem.base = static_cast<u8>(base | c.rex_b());
-    if (mod == 1) mem.disp = c.bytes.sign_extended(1);
-    if (mod == 2) mem.disp = c.bytes.sign_extended(4);
+    if (mod == 1) c.displacement(1);
+    if (mod == 2) c.displacement(4);
     if ((mem.base == RBP || mem.base == RSP) && c.segment == kNoReg) mem.seg = SS;
 }
 
@@ -149,7 +155,7 @@ bool read_operand(Context& c, OperandCode code, Operand& op) {
         return set(OperandKind::Rel, 0, size);
     };
     const auto offset = [&](u8 width) {
-        insn.mem.disp = c.bytes.sign_extended(insn.address_size);
+        c.displacement(insn.address_size);
         return set(OperandKind::Mem, 0, width);
     };
     const auto mmx = [&](u8 width) { return register_or_memory(OperandKind::Mmx, insn.modrm_rm(), width, width); };
@@ -406,6 +412,7 @@ DecodeResult Decoder::decode(std::span<const u8> input, CodeSize size, Insn& out
         out.operand_size = has_66 && !c.rex_w() && what.has(kDefault64) ? 2 : 8;
     if (have_modrm && modrm < 0xC0 && what.form.mod != OpcodeForm::Ignored) read_address(c);
 
+    const unsigned behind_address = c.bytes.position();
     bool registers_exist = true;
     for (const OperandCode code : what.operands) {
         if (code == OperandCode::none) break;
@@ -415,6 +422,8 @@ DecodeResult Decoder::decode(std::span<const u8> input, CodeSize size, Insn& out
     if (c.bytes.ended()) return too_short();
     if (!registers_exist || !legal(what, out)) return invalid();
     out.length = static_cast<u8>(c.bytes.position());
+    out.imm_at = static_cast<u8>(std::max<unsigned>(behind_address, out.disp_at + out.disp_size));
+    out.imm_size = static_cast<u8>(out.length - out.imm_at);
     return DecodeResult::Ok;
 }
 

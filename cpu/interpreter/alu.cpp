@@ -234,25 +234,25 @@ bool lower_two(const Insn& insn, LowerContext& context) {
     if (to.kind == OperandKind::Gpr && from.kind == OperandKind::Imm) {
         Op& op = context.out.emit(Handlers::register_immediate(to));
         op.a = register_field(to, insn);
-        op.imm = static_cast<i32>(insn.imm);
+        set_immediate(context, op, insn);
         return true;
     }
     const AddressForm form = address_form(insn, context.mode);
     if (form == AddressForm::Other) return false;
     if (from.kind == OperandKind::Mem) {
         Op& op = context.out.emit(Handlers::register_memory(to.width, form));
-        set_address(op, insn);
+        set_address(context, op, insn);
         op.a = register_field(to, insn);
         return true;
     }
     if (from.kind == OperandKind::Gpr) {
         Op& op = context.out.emit(Handlers::memory_register(to.width, form));
-        set_address(op, insn);
+        set_address(context, op, insn);
         op.a = register_field(from, insn);
         return true;
     }
-    set_address(context.out.emit(Handlers::memory_immediate(to.width, form)), insn);
-    context.out.immediate(insn.imm);
+    set_address(context, context.out.emit(Handlers::memory_immediate(to.width, form)), insn);
+    emit_immediate(context, insn);
     return true;
 }
 
@@ -291,7 +291,11 @@ bool lower_unary(const Insn& insn, LowerContext& context) {
         if (form == AddressForm::Segmented32) return &hot<OnMemory<Keep, T, Segmented<u32>, NoSource<T>, 1>>;
         return &hot<OnMemory<Keep, T, Segmented<u16>, NoSource<T>, 1>>;
     };
-    set_address(context.out.emit(to.width == 4 ? pick(u32{}) : to.width == 2 ? pick(u16{}) : pick(u8{})), insn);
+    set_address(context,
+                context.out.emit(to.width == 4   ? pick(u32{})
+                                 : to.width == 2 ? pick(u16{})
+                                                 : pick(u8{})),
+                insn);
     return true;
 }
 
@@ -316,7 +320,7 @@ bool lower_multiply(const Insn& insn, LowerContext& context) {
         }
         if (address_form(insn, context.mode) != AddressForm::Flat) return false;
         Op& op = context.out.emit(&hot<MultiplyMemory<Flat>>);
-        set_address(op, insn);
+        set_address(context, op, insn);
         op.a = a.reg;
         return true;
     }
@@ -324,7 +328,7 @@ bool lower_multiply(const Insn& insn, LowerContext& context) {
     Op& op = context.out.emit(context.flags_dead ? &hot<MultiplyImmediate<false>> : &hot<MultiplyImmediate<true>>);
     op.a = a.reg;
     op.b = insn.op[1].reg;
-    op.imm = static_cast<i32>(insn.imm);
+    set_immediate(context, op, insn);
     return true;
 }
 

@@ -312,10 +312,10 @@ bool lower_fused_memory(const Insn& insn, LowerContext& context, i64 taken, unsi
                                          : nullptr;
     if (!handler) return false;
     Op& op = context.out.emit(handler);
-    set_address(op, insn);
+    set_address(context, op, insn);
     const Operand& other = insn.op[insn.op[1].kind == OperandKind::Mem ? 0 : 1];
     if (other.kind == OperandKind::Imm)
-        context.out.immediate(insn.imm);
+        emit_immediate(context, insn);
     else
         op.a = width == 1 ? byte_register(other.reg, insn.rex) : other.reg;
     context.out.at(static_cast<u8>(context.end), static_cast<u8>(context.index + 1));
@@ -385,7 +385,7 @@ bool lower_fused(const Insn& insn, LowerContext& context) {
     else
         op.c = a.width == 1 ? byte_register(b.reg, insn.rex) : b.reg;
     context.out.links(2);
-    if (far_immediate) context.out.immediate(insn.imm);
+    if (far_immediate) emit_immediate(context, insn);
     context.fused = true;
     return true;
 }
@@ -402,7 +402,7 @@ bool lower_indirect(const Insn& insn, LowerContext& context) {
     }
     if (address_form(insn, context.mode) != AddressForm::Flat) return false;
     Op& op = context.out.emit(is_call ? &indirect<Flat, true> : &indirect<Flat, false>);
-    set_address(op, insn);
+    set_address(context, op, insn);
     op.a = static_cast<u8>(context.end);
     return true;
 }

@@ -6,6 +6,7 @@
 #include "cpu/interpreter/string_bulk.h"
 #include "cpu/mmu/mmu.h"
 #include <bit>
+#include <cstring>
 
 namespace r86 {
 
@@ -136,6 +137,8 @@ void end_watched_store(Cpu* cpu, const Op*, i64 budget, TlbTable*, u64 eip, u64 
     RunState& run = cpu->run_state;
     RunState::WatchedStore& store = run.watched_store;
     *store.entry = store.saved;
+    if (store.code && std::memcmp(store.code, store.before.data(), store.size) != 0)
+        cpu->interpreter().code_write(store.at, store.size);
     if (run.leave) [[unlikely]] { // the store killed the running block or changed what its addresses lead to
         synchronise(*cpu, run.block->place(store.next), budget, eip);
         return go_on(cpu, store.next, scratch);
@@ -150,8 +153,14 @@ bool open_watched_page(Cpu& cpu, const Op* op, unsigned slots, u64 linear, PhysA
     if (!mmu.may_open(linear, physical)) return false;
     const Page& page = cpu.memory.page(physical);
     if (page.watch & kWatchPageTable) mmu.page_table_write(physical, size);
-    if (page.watch & kWatchCode) cpu.interpreter().code_write(physical, size);
     RunState::WatchedStore& store = cpu.run_state.watched_store;
+    store.code = nullptr;
+    if ((page.watch & kWatchCode) && cpu.interpreter().cache().overlaps_code(physical, size)) {
+        store.code = page.write + (physical.value & kPageMask);
+        store.size = size;
+        store.at = physical;
+        std::memcpy(store.before.data(), store.code, size);
+    }
     store.ops[0] = op[0];
     store.ops[1] = op[1]; // an immediate, or what is replaced next
     store.ops[slots] = Op{};
@@ -252,10 +261,12 @@ void cannot_follow(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u
     return leave(cpu);
 }
 
-void run_dead(Cpu* cpu, const Op*, i64 budget, TlbTable*, u64 eip, u64) {
-    // A dead block costs nothing, so nothing was charged for it.
-    stand_at(*cpu, budget, eip);
-    return leave(cpu);
+void run_dead(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
+    // A dead block costs nothing, so nothing was charged for it. What led here has asked all that must hold for it.
+    Block* block = cpu->run_state.block;
+    if (cpu->interpreter().revive(block)) return enter_block(cpu, op, block, budget, tlb, eip);
+    BlockCache::cut_links(block); // whoever comes again finds what stands there now
+    return resolve_jump(cpu, op, budget, tlb, eip, scratch);
 }
 
 void check_code_limit(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {

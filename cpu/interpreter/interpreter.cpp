@@ -155,7 +155,8 @@ Block* Interpreter::find_block() {
     const u64 linear = (s.seg[CS].base + s.rip) & 0xFFFFFFFF;
     if (breakpoint_at(linear)) return nullptr;
     JumpEntry& entry = jumps_[jump_slot(linear)];
-    if (entry.linear == linear && entry.space == cpu_.run_state.space && !entry.block->dead) return entry.block;
+    const bool known = entry.linear == linear && entry.space == cpu_.run_state.space;
+    if (known && (!entry.block->dead || revive(entry.block))) return entry.block;
     if (settings_.max_block == 0 || s.rip > s.seg[CS].limit) return nullptr;
     PhysAddr physical;
     if (Fault fault = cpu_.mmu().translate(linear, Access::Execute, cpu_.cpl() == 3, physical)) return nullptr;
@@ -171,6 +172,7 @@ Block* Interpreter::find_block() {
             block = nullptr;
         }
     }
+    if (!block) block = cache_.find_dead(physical.value, mode_, [this](Block* dead) { return revive(dead); });
     if (!block) block = build(physical.value, linear);
     if (block && block->second_page == Block::kNoPage) remember_jump(linear, block);
     return block;
@@ -187,6 +189,8 @@ Block* Interpreter::build(u64 physical, u64 linear) {
     unsigned count = 0;
     unsigned length = 0;
     u64 second_page = Block::kNoPage;
+    std::array<u8, 15> joined{};
+    const u8* code = page + in_page;
     while (count < settings_.max_block && length + 15 < 256) {
         const std::span<const u8> bytes(page + in_page + length, kPageSize - in_page - length);
         if (bytes.empty() || (count && may_break_at(physical + length))) break;
@@ -200,13 +204,13 @@ Block* Interpreter::build(u64 physical, u64 linear) {
             if (Fault fault = cpu_.mmu().translate(next_page, Access::Execute, cpu_.cpl() == 3, second)) return nullptr;
             const u8* next = cpu_.memory.exists(second) ? cpu_.memory.page(second).read : nullptr;
             if (!next) return nullptr;
-            std::array<u8, 15> joined{};
             const usize first = bytes.size();
             std::memcpy(joined.data(), bytes.data(), first);
             std::memcpy(joined.data() + first, next, joined.size() - first);
             result = decoder_.decode(joined, code_size, insn);
             if (result == DecodeResult::TooLong) return nullptr;
             second_page = second.value;
+            code = joined.data();
             length = insn.length;
             count = 1;
             break;
@@ -219,7 +223,7 @@ Block* Interpreter::build(u64 physical, u64 linear) {
         ++count;
         if (ends_decoded_block(insn)) break;
     }
-    Block* block = build_block(cache_, std::span<const Insn>(decoded_.data(), count), physical, mode_);
+    Block* block = build_block(cache_, std::span<const Insn>(decoded_.data(), count), code, physical, mode_);
     block->second_page = second_page;
     if (generation_seen_ != cache_.generation()) {
         std::fill_n(jumps_.get(), kJumpCacheSize, JumpEntry{});
@@ -232,33 +236,40 @@ Block* Interpreter::build(u64 physical, u64 linear) {
     return block;
 }
 
-const Insn& Interpreter::insn_at(const Block& block, const OpPlace& place) {
+void Interpreter::decode_in(const Block& block, unsigned offset, Insn& out) {
     const auto code_size = block.mode & kModeCode32 ? CodeSize::Bits32 : CodeSize::Bits16;
-    const auto decode_at = [&](unsigned offset, Insn& out) {
-        std::array<u8, 15> bytes{};
-        for (unsigned i = 0; i < bytes.size(); ++i) {
-            const u64 address = block.physical + offset + i;
-            const bool first =
-                (address ^ block.physical) < kPageSize && (address >> kPageShift) == (block.physical >> kPageShift);
-            if (first)
-                bytes[i] = cpu_.memory.page({address}).read[address & kPageMask];
-            else if (block.second_page != Block::kNoPage)
-                bytes[i] = cpu_.memory.page({block.second_page}).read[address & kPageMask];
-        }
-        (void)decoder_.decode(bytes, code_size, out);
-    };
+    std::array<u8, 15> bytes{};
+    for (unsigned i = 0; i < bytes.size(); ++i) {
+        const u64 address = block.physical + offset + i;
+        const bool first =
+            (address ^ block.physical) < kPageSize && (address >> kPageShift) == (block.physical >> kPageShift);
+        if (first)
+            bytes[i] = cpu_.memory.page({address}).read[address & kPageMask];
+        else if (block.second_page != Block::kNoPage)
+            bytes[i] = cpu_.memory.page({block.second_page}).read[address & kPageMask];
+    }
+    (void)decoder_.decode(bytes, code_size, out);
+}
+
+bool Interpreter::revive(Block* block) {
+    const BlockCache::Revival result = cache_.revive(block);
+    if (result == BlockCache::Revival::Patched) block->insns = nullptr;
+    return result != BlockCache::Revival::Failed;
+}
+
+const Insn& Interpreter::insn_at(const Block& block, const OpPlace& place) {
     if (!block.insns && !block.dead) {
         if (Insn* all = cache_.allocate_insns(block.instructions)) {
             unsigned offset = 0;
             for (unsigned i = 0; i < block.instructions; ++i) {
-                decode_at(offset, all[i]);
+                decode_in(block, offset, all[i]);
                 offset += all[i].length;
             }
             const_cast<Block&>(block).insns = all;
         }
     }
     if (block.insns) return block.insns[place.index];
-    decode_at(place.offset, scratch_insn_);
+    decode_in(block, place.offset, scratch_insn_);
     return scratch_insn_;
 }
 

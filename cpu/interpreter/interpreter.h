@@ -60,6 +60,8 @@ public:
     /// The decoded instruction of an operation of the running block; valid until the next call.
     const Insn& insn_at(const Block& block, const OpPlace& place);
     BlockCache& cache() { return cache_; }
+    /// BlockCache::revive, and the decoded instructions follow.
+    bool revive(Block* block);
     void remember_jump(u64 linear, Block* block);
     u32 mode() const { return mode_; }
     /// Might a breakpoint stand there, under some linear address? Blocks end before it, nothing is linked to it.
@@ -74,6 +76,8 @@ public:
 
 private:
     void leave_if_dead();
+    void decode_in(const Block& block, unsigned offset, Insn& out);
+    void decode_all(const Block& block, Insn* out);
     u32 compute_mode() const;
     void compute_segment_end(unsigned seg);
     /// Takes what is pending at this boundary; true if something was delivered.

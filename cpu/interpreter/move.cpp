@@ -255,7 +255,7 @@ bool lower_mov(const Insn& insn, LowerContext& context) {
                                              : &hot<Move<RegA<u8>, Immediate<u8>>>;
         Op& op = context.out.emit(handler);
         op.a = register_field(to, insn);
-        op.imm = static_cast<i32>(insn.imm);
+        set_immediate(context, op, insn);
         return true;
     }
     const AddressForm form = address_form(insn, context.mode);
@@ -267,7 +267,7 @@ bool lower_mov(const Insn& insn, LowerContext& context) {
         if (width == 4 && form == AddressForm::Flat)
             handler = only_base(insn) ? kLoadBase[to.reg][insn.mem.base] : per_register<LoadFixed>[to.reg];
         Op& op = context.out.emit(handler);
-        set_address(op, insn);
+        set_address(context, op, insn);
         op.a = register_field(to, insn);
         return true;
     }
@@ -278,7 +278,7 @@ bool lower_mov(const Insn& insn, LowerContext& context) {
         if (width == 4 && form == AddressForm::Flat && only_base(insn))
             handler = per_register<StoreFromBase>[insn.mem.base];
         Op& op = context.out.emit(handler);
-        set_address(op, insn);
+        set_address(context, op, insn);
         op.a = register_field(from, insn);
         return true;
     }
@@ -286,8 +286,8 @@ bool lower_mov(const Insn& insn, LowerContext& context) {
         const Handler handler = width == 4   ? store_handler<u32, SlotImmediate<u32>, 2>(form)
                                 : width == 2 ? store_handler<u16, SlotImmediate<u16>, 2>(form)
                                              : store_handler<u8, SlotImmediate<u8>, 2>(form);
-        set_address(context.out.emit(handler), insn);
-        context.out.immediate(insn.imm);
+        set_address(context, context.out.emit(handler), insn);
+        emit_immediate(context, insn);
         return true;
     }
     return false;
@@ -327,7 +327,7 @@ bool lower_extend(const Insn& insn, LowerContext& context) {
     else
         return false;
     Op& op = context.out.emit(handler);
-    set_address(op, insn);
+    set_address(context, op, insn);
     op.a = to.reg;
     return true;
 }
@@ -356,7 +356,7 @@ bool lower_conditional_move(const Insn& insn, LowerContext& context) {
     if (from.kind == OperandKind::Mem) {
         if (to.width != 4 || address_form(insn, context.mode) != AddressForm::Flat) return false;
         Op& op = context.out.emit(kConditionalLoad[cc]);
-        set_address(op, insn);
+        set_address(context, op, insn);
         op.a = to.reg;
         return true;
     }
@@ -404,7 +404,7 @@ bool lower_move(const Insn& insn, LowerContext& context) {
                       : only_base(insn) ? kLeaBase[to][insn.mem.base]
                                         : per_register<LeaFixed>[to];
         Op& op = context.out.emit(handler);
-        set_address(op, insn);
+        set_address(context, op, insn);
         op.a = insn.op[0].reg;
         return true;
     }

@@ -125,7 +125,7 @@ Handler with_address(const Insn& insn, u32 mode, Use use) {
 bool emit_memory(const Insn& insn, LowerContext& context, Handler handler, u8 a) {
     if (!handler) return false;
     Op& op = context.out.emit(handler);
-    set_address(op, insn);
+    set_address(context, op, insn);
     op.a = a;
     return true;
 }

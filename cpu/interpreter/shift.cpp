@@ -106,7 +106,7 @@ bool lower_memory(const Insn& insn, LowerContext& context) {
                                          : nullptr;
     if (!handler || count == 0) return false;
     Op& op = context.out.emit(handler);
-    set_address(op, insn);
+    set_address(context, op, insn);
     op.a = count;
     return true;
 }

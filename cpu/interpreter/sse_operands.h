@@ -53,7 +53,7 @@ inline Op* emit_memory(const Insn& insn, LowerContext& context, const VectorForm
     const Handler handler = !flat ? forms.far : plain ? forms.plain : forms.scaled;
     if (!handler) return nullptr;
     Op& op = context.out.emit(handler);
-    set_address(op, insn);
+    set_address(context, op, insn);
     if (flat && !plain) {
         op.c = insn.mem.index;
         op.d = static_cast<u8>(1u << insn.mem.scale);

@@ -145,11 +145,11 @@ bool lower_stack(const Insn& insn, LowerContext& context) {
             Op& op = context.out.emit(with_stack(context.mode, [&]<class Stack>() -> Handler {
                 return wide ? Handler{&hot<Push<u32, Stack, Immediate<u32>>>} : &hot<Push<u16, Stack, Immediate<u16>>>;
             }));
-            op.imm = static_cast<i32>(insn.imm);
+            set_immediate(context, op, insn);
             return true;
         }
         if (operand.kind == OperandKind::Mem && flat && wide && address_form(insn, context.mode) == AddressForm::Flat) {
-            set_address(context.out.emit(&hot<PushMemory<Flat>>), insn);
+            set_address(context, context.out.emit(&hot<PushMemory<Flat>>), insn);
             return true;
         }
         return false;

@@ -190,8 +190,7 @@ TEST_CASE("a block cache that is full is dropped as a whole, and code goes on") 
     BlockCache cache(memory, usize{4} << 10);
     const u64 generation = cache.generation();
     for (u64 i = 0; i < 100; ++i) {
-        Block* block = cache.allocate(4, 0);
-        block->code_length = 4;
+        Block* block = cache.allocate(4, 0, {}, 4);
         block->physical = 0x1000 + i * 8;
         cache.insert(block);
         CHECK(cache.find(block->physical, 0) == block);
