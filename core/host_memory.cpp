@@ -1,11 +1,11 @@
 #include "core/host_memory.h"
 #include "core/error.h"
+#include <cstdint>
 
 #if defined(_WIN32)
 #include <windows.h>
 #else
 #include <sys/mman.h>
-#include <unistd.h>
 #endif
 
 namespace r86 {
@@ -29,20 +29,28 @@ void host_discard(void* memory, u64 bytes) {
     VirtualAlloc(memory, bytes, MEM_COMMIT, PAGE_READWRITE);
 }
 #else
-void* host_allocate(u64 bytes) {
+namespace {
+constexpr u64 kHugePage = u64{2} << 20;
+
+void* map_anonymous(u64 bytes) {
     void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) refuse(bytes);
     return memory;
 }
+} // namespace
+
+void* host_allocate(u64 bytes) { return map_anonymous(bytes); }
+
 void* host_allocate_ram(u64 bytes) {
-#if defined(__linux__)
-    const int file = memfd_create("rewind86-ram", MFD_CLOEXEC);
-    if (file >= 0) {
-        void* memory = MAP_FAILED;
-        if (ftruncate(file, static_cast<off_t>(bytes)) == 0)
-            memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file, 0);
-        close(file);
-        if (memory != MAP_FAILED) return memory;
+#if defined(MADV_HUGEPAGE)
+    if (bytes >= kHugePage) {
+        // Aligned by hand: what stands out on both sides goes back.
+        auto* all = static_cast<u8*>(map_anonymous(bytes + kHugePage));
+        const u64 skip = -reinterpret_cast<std::uintptr_t>(all) & (kHugePage - 1);
+        if (skip) munmap(all, skip);
+        munmap(all + skip + bytes, kHugePage - skip);
+        madvise(all + skip, bytes, MADV_HUGEPAGE); // advice: a refusal does no harm
+        return all + skip;
     }
 #endif
     return host_allocate(bytes);

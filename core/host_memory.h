@@ -7,7 +7,8 @@ namespace r86 {
 /// Zero-filled, page-aligned, committed on first touch. Throws UserError when the host refuses.
 void* host_allocate(u64 bytes);
 void host_release(void* memory, u64 bytes);
-/// Guest RAM as a memory file where the host has such (so that it can be mapped more than once), else plain memory.
+/// The same for guest RAM, in huge pages where the host gives them: a guest walks through far more of it than the
+/// host's TLB reaches with small ones.
 void* host_allocate_ram(u64 bytes);
 /// Gives the physical memory back to the host; contents read as zero afterwards.
 void host_discard(void* memory, u64 bytes);
