@@ -3,7 +3,7 @@
 /// Standards: ATA/ATAPI-6 (T13/1410D) 8.23 "PACKET" and 9.8 "PACKET command protocol"; SFF-8020i revision 2.6; MMC-3
 /// (T10/1363-D); SPC-2 for sense data. In a PC: usually master of the secondary channel.
 /// NOT IMPLEMENTED: audio tracks and sessions (an image is one mode 1 data track; play commands are answered as for
-/// such a disc), sub-channel R-W data, Q and P parity in raw reads (zeros), region codes, UNIT ATTENTION 29h after
+/// such a disc), sub-channel R-W data, region codes, UNIT ATTENTION 29h after
 /// power-on (as if the firmware had taken it).
 #include "devices/block_image.h"
 #include "devices/ide_drive.h"

@@ -1,5 +1,6 @@
 /// ATAPI CD-ROM: packet commands about the disc and its contents. References are to MMC-3.
 #include "core/bits.h"
+#include "devices/cd_sector.h"
 #include "devices/ide_atapi_cdrom.h"
 #include <algorithm>
 
@@ -13,20 +14,16 @@ constexpr u8 kDataTrack = 0x14; // ADR 1, control: data, recorded uninterrupted
 
 // READ CD byte 9: the parts of a sector, in the order in which they go to the host.
 constexpr u8 kSync = 0x80, kSubheader = 0x40, kHeader = 0x20, kUserData = 0x10, kEdcEcc = 0x08;
+constexpr u8 kC2Bits = 0x02, kC2BlockAndBits = 0x04;
+constexpr u8 kFormattedQ = 0x01; // of byte 10; this bit of byte 9 is reserved
 constexpr u32 kEdcEccBytes = 4 + 8 + 276;
+
+/// A bit for each of the 2352 bytes; with Block Error two bytes before them.
+u32 c2_length(u8 parts) { return parts & kC2BlockAndBits ? 296 : parts & kC2Bits ? 294 : 0; }
 
 u32 sector_length(u8 parts) {
     return (parts & kSync ? 12 : 0) + (parts & kHeader ? 4 : 0) + (parts & kUserData ? 2048 : 0) +
-           (parts & kEdcEcc ? kEdcEccBytes : 0);
-}
-
-/// The error detection code of a mode 1 sector: CRC with x^32+x^31+x^16+x^15+x^4+x^3+x+1 (ECMA-130 14.3).
-u32 edc(std::span<const u8> bytes, u32 crc) {
-    for (u8 byte : bytes) {
-        crc ^= byte;
-        for (int i = 0; i < 8; ++i) crc = crc >> 1 ^ (crc & 1 ? 0xD8018001u : 0);
-    }
-    return crc;
+           (parts & kEdcEcc ? kEdcEccBytes : 0) + c2_length(parts) + (parts & kFormattedQ ? 16 : 0);
 }
 
 } // namespace
@@ -69,8 +66,11 @@ void AtapiCdrom::read_cd(bool msf) {
     }
     const u8 expected = (cd_.packet[1] >> 2) & 7; // sector type: any, or mode 1
     if (expected != 0 && expected != 2) return check(kIllegalRequest, kIllegalMode);
-    if ((cd_.packet[9] & 0x06) || (cd_.packet[10] & 7)) return illegal_field(); // C2 errors, sub-channel data
-    send_sectors(lba, count, cd_.packet[9] & (kSync | kSubheader | kHeader | kUserData | kEdcEcc));
+    const u8 sub_channel = cd_.packet[10] & 7, c2 = cd_.packet[9] & (kC2Bits | kC2BlockAndBits);
+    // Raw P to W and corrected R to W exist with music and graphics only; both C2 bits together are reserved.
+    if ((sub_channel != 0 && sub_channel != 2) || c2 == (kC2Bits | kC2BlockAndBits)) return illegal_field();
+    constexpr u8 kMain = kSync | kSubheader | kHeader | kUserData | kEdcEcc;
+    send_sectors(lba, count, static_cast<u8>((cd_.packet[9] & kMain) | c2 | (sub_channel ? kFormattedQ : 0)));
 }
 
 /// Fills `out` with the bytes of the transfer from `position` on. False: the host could not read the image.
@@ -93,19 +93,24 @@ bool AtapiCdrom::render(u64 position, std::vector<u8>& out) {
 }
 
 bool AtapiCdrom::render_sector(u64 lba, u8 parts, std::vector<u8>& out) {
-    std::vector<u8> whole(2352, 0); // ECMA-130 14: sync, header, user data, EDC, 8 zeros, parity
-    std::fill(whole.begin() + 1, whole.begin() + 11, u8{0xFF});
-    put_msf(whole, 12, static_cast<u32>(lba));
-    for (usize i = 12; i < 15; ++i) whole[i] = static_cast<u8>(whole[i] / 10 << 4 | whole[i] % 10); // BCD
-    whole[15] = 1;
-    if (!image_->read(lba * kSectorBytes, std::span(whole).subspan(16, kSectorBytes))) return false;
-    const u32 code = edc(std::span<const u8>(whole).first(2064), 0);
-    for (unsigned i = 0; i < 4; ++i) whole[2064 + i] = static_cast<u8>(code >> (8 * i));
+    RawSector whole{};
+    if (!image_->read(lba * kSectorBytes, std::span(whole).subspan(kRawUserData, kSectorBytes))) return false;
+    complete_mode1_sector(whole, static_cast<u32>(lba));
+    const auto add = [&](u8 part, usize first, usize end) {
+        if (parts & part)
+            out.insert(out.end(), whole.begin() + static_cast<std::ptrdiff_t>(first),
+                       whole.begin() + static_cast<std::ptrdiff_t>(end));
+    };
     out.clear();
-    if (parts & kSync) out.insert(out.end(), whole.begin(), whole.begin() + 12);
-    if (parts & kHeader) out.insert(out.end(), whole.begin() + 12, whole.begin() + 16);
-    if (parts & kUserData) out.insert(out.end(), whole.begin() + 16, whole.begin() + 2064);
-    if (parts & kEdcEcc) out.insert(out.end(), whole.begin() + 2064, whole.end());
+    add(kSync, 0, 12);
+    add(kHeader, 12, 16);
+    add(kUserData, 16, 2064);
+    add(kEdcEcc, 2064, kRawSectorBytes);
+    out.insert(out.end(), c2_length(parts), 0); // no byte is wrong
+    if (parts & kFormattedQ) {
+        const auto q = formatted_q(static_cast<u32>(lba));
+        out.insert(out.end(), q.begin(), q.end());
+    }
     return true;
 }
 

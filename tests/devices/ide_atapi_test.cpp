@@ -311,6 +311,69 @@ TEST_CASE("atapi: READ CD parts of a sector, and by MSF") {
     CHECK(b.sense() == 0x056400);
 }
 
+TEST_CASE("atapi: READ CD gives raw sectors with the parities of ECMA-130, annex A") {
+    Bench b;
+    const auto raw = b.run({0xBE, 0, 0, 0, 0, 16, 0, 0, 1, 0xF8}, 0xFFFE);
+    REQUIRE(raw.size() == 2352);
+    const auto twice = [](u8 v) { return static_cast<u8>(v << 1 ^ (v & 0x80 ? 0x1D : 0)); };
+    /// Both syndromes of a codeword.
+    const auto check = [&](const std::vector<usize>& places) {
+        u8 sum = 0, weighted = 0;
+        for (usize place : places) {
+            sum ^= raw[place];
+            weighted = static_cast<u8>(twice(weighted) ^ raw[place]);
+        }
+        return sum == 0 && weighted == 0;
+    };
+    bool p = true, q = true, any = false;
+    for (usize plane = 0; plane < 2; ++plane) {
+        for (usize column = 0; column < 43; ++column) {
+            std::vector<usize> places;
+            for (usize row = 0; row < 26; ++row) places.push_back(12 + 2 * (43 * row + column) + plane);
+            p = p && check(places);
+        }
+        for (usize diagonal = 0; diagonal < 26; ++diagonal) {
+            std::vector<usize> places;
+            for (usize i = 0; i < 43; ++i) places.push_back(12 + 2 * ((44 * i + 43 * diagonal) % 1118) + plane);
+            places.push_back(2248 + 2 * diagonal + plane);
+            places.push_back(2248 + 2 * (26 + diagonal) + plane);
+            q = q && check(places);
+        }
+    }
+    for (usize i = 2076; i < 2352; ++i) any = any || raw[i] != 0;
+    CHECK(p);
+    CHECK(q);
+    CHECK(any);
+    for (usize i = 2068; i < 2076; ++i) CHECK(raw[i] == 0);
+    u32 crc = 0; // the whole with its EDC leaves nothing
+    for (usize i = 0; i < 2068; ++i) {
+        crc ^= raw[i];
+        for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xD8018001u : 0);
+    }
+    CHECK(crc == 0);
+}
+
+TEST_CASE("atapi: READ CD with C2 error flags and the formatted Q sub-channel") {
+    Bench b;
+    auto data = b.run({0xBE, 0, 0, 0, 0, 80, 0, 0, 2, 0x12, 2}, 0xFFFE);
+    REQUIRE(data.size() == 2 * (2048 + 294 + 16));
+    CHECK(data[0] == 80);
+    const usize second = 2048 + 294 + 16, q = second + 2048 + 294;
+    CHECK(data[second] == 81);
+    CHECK(std::all_of(data.begin() + 2048, data.begin() + 2048 + 294, [](u8 byte) { return byte == 0; }));
+    CHECK(data[q] == 0x41); // control: data; ADR 1
+    CHECK(data[q + 1] == 0x01);
+    CHECK(data[q + 4] == 0x01); // 00:01:06 in the track, BCD
+    CHECK(data[q + 5] == 0x06);
+    CHECK(data[q + 8] == 0x03); // 00:03:06 on the disc
+    CHECK(data[q + 9] == 0x06);
+    CHECK(b.run({0xBE, 0, 0, 0, 0, 80, 0, 0, 1, 0xFC}, 0xFFFE).size() == 2352 + 296);
+    b.run({0xBE, 0, 0, 0, 0, 80, 0, 0, 1, 0x16});
+    CHECK(b.sense() == 0x052400);
+    b.run({0xBE, 0, 0, 0, 0, 80, 0, 0, 1, 0x10, 4});
+    CHECK(b.sense() == 0x052400);
+}
+
 TEST_CASE("atapi: GET CONFIGURATION with a short allocation length, and by feature") {
     Bench b;
     const auto head = b.run({0x46, 0, 0, 0, 0, 0, 0, 0, 8});

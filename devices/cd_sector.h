@@ -1,0 +1,23 @@
+#pragma once
+/// A sector of a data track as it lies on a CD: sync pattern, header, 2048 bytes of user data, error detection code and
+/// the two parities; and what the Q sub-channel says beside it.
+/// Standard: ECMA-130, 2nd edition, 14 "Digital sectors", annex A (error correction), 22.3 (Q-channel).
+#include "core/types.h"
+#include <array>
+#include <span>
+
+namespace r86 {
+
+inline constexpr usize kRawSectorBytes = 2352;
+inline constexpr usize kRawUserData = 16; ///< where the 2048 bytes begin
+using RawSector = std::array<u8, kRawSectorBytes>;
+
+/// Minutes, seconds and frames of an address; the programme area begins after two seconds.
+std::array<u8, 3> cd_time(u32 lba);
+/// Fills in everything around the user data of a mode 1 sector.
+void complete_mode1_sector(RawSector& sector, u32 lba);
+/// The 16 bytes that READ CD gives for the formatted Q sub-channel of the one data track (MMC-3, table "Formatted Q
+/// sub-channel response data").
+std::array<u8, 16> formatted_q(u32 lba);
+
+} // namespace r86
