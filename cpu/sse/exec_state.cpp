@@ -1,6 +1,7 @@
 /// EMMS, FXSAVE, FXRSTOR, MXCSR, and what only orders or hints. SDM Vol. 2, by name.
 /// NOT IMPLEMENTED: the 64-bit FXSAVE image (REX.W); caches, so fences, PREFETCHh, CLFLUSH and PAUSE have no effect
 /// beyond their faults.
+#include "cpu/interrupts/debug.h"
 #include "cpu/sse/host_float.h"
 #include "cpu/sse/operands.h"
 
@@ -138,7 +139,13 @@ Fault pause(Cpu&, const Insn&) { return Fault::none(); }
 /// A hint: never faults.
 Fault prefetch(Cpu&, const Insn&) { return Fault::none(); }
 
-/// Faults as a load of one byte would.
-Fault clflush(Cpu& cpu, const Insn& insn) { return cpu.probe_read(insn.mem.seg, cpu.effective_address(insn), 1); }
+/// Faults and hits data breakpoints as a load of one byte would (the latter measured), without one.
+Fault clflush(Cpu& cpu, const Insn& insn) {
+    const u64 offset = cpu.effective_address(insn);
+    if (Fault fault = cpu.probe_read(insn.mem.seg, offset, 1)) return fault;
+    const u64 linear = (cpu.s.seg[insn.mem.seg].base + offset) & 0xFFFFFFFF;
+    if (cpu.s.dr[7] & 0xFF) cpu.note_debug_trap(match_data_breakpoints(cpu.s, linear, 1, false));
+    return Fault::none();
+}
 
 } // namespace r86::exec
