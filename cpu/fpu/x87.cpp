@@ -72,6 +72,7 @@ bool pending(Cpu& cpu, Fault& fault) {
     update_summary(cpu);
     if (cpu.s.x87.ignne || !cpu.hooks.ferr) return true;
     cpu.s.next_rip = cpu.s.rip;
+    cpu.run_state.leave = true; // a block would go on with the instruction behind this one
     return false;
 }
 
