@@ -311,6 +311,8 @@ public:
     Fault read_for_write_slow(u64 linear, unsigned size, u64& out);
     /// Data breakpoints and alignment, common to all of them.
     Fault check_access(u64 linear, unsigned size, bool write, bool user);
+    /// Limits, rights, alignment and pages of an operand of read_bytes or write_bytes.
+    Fault probe_bytes(unsigned seg, u64 offset, unsigned length, Access access);
     Fault translate_range(u64 linear, unsigned length, Access access, bool user, PhysAddr out[2]);
     /// Breakpoints that the running instruction hit: #DB behind it.
     void note_debug_trap(u32 hits);

@@ -74,16 +74,6 @@ const MakerDifference kDifferences[] = {
          fp = out;
          return true;
      }},
-    {"page before limit in 80-bit operands",
-     "FLD, FBLD, FSTP, FBSTP: Intel processors access the first eight bytes before they check the last two",
-     [](Faulted& f) {
-         if (f.insn.op[0].width != 10 || f.host.vector != 14 || (f.ours.vector != 12 && f.ours.vector != 13))
-             return false;
-         const std::vector<u8> memory = f.ours.memory;
-         f.ours = f.host;
-         f.ours.memory = memory;
-         return true;
-     }},
     {"nested task in IA-32e mode",
      "IRET with NT is #GP(0) under a 64-bit kernel (SDM Vol. 3, 7.7) and a task switch otherwise",
      [](Faulted& f) {
