@@ -40,8 +40,8 @@ Fault ret_far(Cpu& cpu, const Insn& insn) {
             std::memcpy(&cs_image, from + 2, 2);
         }
     } else {
-        // Intel's processors read the selector first, which a page fault shows in CR2.
-        if (Fault fault = peek(cpu, size, size, cs_image)) return fault;
+        // Intel's processors read the selector first, which a page fault shows in CR2, and two bytes of it alone.
+        if (Fault fault = peek(cpu, size, 2, cs_image)) return fault;
         if (Fault fault = peek(cpu, 0, size, offset)) return fault;
     }
     const auto selector = static_cast<u16>(cs_image);
