@@ -1,6 +1,7 @@
 #pragma once
 /// Programs that leave their pieces: a computed jump, or a return from a broken stack, goes into the middle of an
-/// instruction. What runs there is compared like everything else, unless it is what pieces never are made of.
+/// instruction, or a store through a wild pointer rewrites one. What runs there is compared like everything else,
+/// unless it is what pieces never are made of.
 #include "tests/differential/emulated.h"
 
 namespace r86::differential {
