@@ -62,6 +62,8 @@ public:
     virtual bool holds(u64 /*offset*/, u64 /*bytes*/) { return true; }
     /// The image under this one; nullptr: none.
     virtual BlockImage* parent() { return nullptr; }
+    /// Whether `restore_cluster` can put any cluster back to the start's content without being told it.
+    virtual bool remembers_start() const { return false; }
 
     /// Clusters written since the start, ascending.
     const std::set<u64>& changed_clusters() const { return changed_; }
@@ -103,6 +105,7 @@ public:
     u64 size() const override { return base_->size(); }
     bool read_only() const override { return false; }
     const std::string& name() const override { return base_->name(); }
+    bool remembers_start() const override { return true; }
 
 protected:
     bool do_read(u64 offset, std::span<u8> out) override;

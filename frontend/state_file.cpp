@@ -1,6 +1,7 @@
 #include "frontend/state_file.h"
 #include "core/error.h"
 #include "frontend/host/files.h"
+#include "machine/fresh_machine.h"
 #include "machine/pack.h"
 #include "machine/visitors.h"
 #include <algorithm>
@@ -16,7 +17,6 @@ namespace r86 {
 namespace {
 
 constexpr std::string_view kMagic = "rewind86 savestate\n";
-constexpr u64 kVersion = 2;
 constexpr u32 kSectionVersion = 1; ///< of every part so far
 constexpr usize kHeader = kMagic.size() + 8 + 8 + 8;
 constexpr usize kSectionHead = 1 + 4 + 4 + 4;
@@ -159,12 +159,12 @@ std::vector<Section> sections_of(std::span<const u8> file, const std::string& su
     return sections;
 }
 
-/// What a file holds for one machine, checked as far as that is possible without changing the machine.
+/// Puts what a file holds into a fresh machine; only when all of it was taken, the living one changes.
 class Loader {
 public:
     Loader(Machine& machine, std::span<const u8> file, std::string subject)
-        : machine_(machine), subject_(std::move(subject)), sections_(sections_of(file, subject_)),
-          parts_(machine.state_parts()), memories_(machine.state_memories()) {
+        : subject_(std::move(subject)), sections_(sections_of(file, subject_)), fresh_(machine),
+          parts_(fresh_.machine().state_parts()), memories_(fresh_.machine().state_memories()) {
         check_names();
         unpack_all();
         for (const Section& section : sections_)
@@ -172,20 +172,17 @@ public:
     }
 
     void load() {
-        std::vector<std::vector<u8>> before;
         try {
             for (const StatePart& part : parts_) {
-                before.push_back(save_part(part));
                 LoadVisitor visitor(content_of(part.name), true);
                 part.visit(visitor);
                 if (!visitor.finished()) throw UserError("It says more about '" + part.name + "' than this one knows.");
             }
         } catch (const UserError& error) {
-            put_back(before);
             other_machine(error.what());
         }
         for (const Machine::StateMemory& memory : memories_) load_memory(memory);
-        machine_.state_replaced();
+        fresh_.swap_in();
     }
 
 private:
@@ -253,38 +250,19 @@ private:
         return joined_;
     }
 
-    /// The last one of `before` refused in the middle. Memories were not touched yet.
-    void put_back(const std::vector<std::vector<u8>>& before) {
-        for (usize i = 0; i < before.size(); ++i) {
-            LoadVisitor visitor(before[i], true);
-            parts_[i].visit(visitor);
-        }
-        machine_.state_put_back();
-    }
-
+    /// Into a memory that holds zeros.
     void load_memory(const Machine::StateMemory& memory) const {
-        u64 next = 0;
-        const auto clear_to = [&](u64 page) {
-            for (; next < page; ++next) {
-                const auto bytes = memory.bytes.subspan(next * kPageSize, kPageSize);
-                if (!is_zero(bytes)) std::fill(bytes.begin(), bytes.end(), u8{0});
-            }
-        };
         for (const Section& section : sections_) {
             if (section.name != memory.name) continue;
-            for (usize at = 0; at < section.content.size(); at += kPageRecord) {
-                const u64 page = get(&section.content[at], 4);
-                clear_to(page);
-                std::memcpy(&memory.bytes[page * kPageSize], &section.content[at + 4], kPageSize);
-                next = page + 1;
-            }
+            for (usize at = 0; at < section.content.size(); at += kPageRecord)
+                std::memcpy(&memory.bytes[get(&section.content[at], 4) * kPageSize], &section.content[at + 4],
+                            kPageSize);
         }
-        clear_to(memory.bytes.size() / kPageSize);
     }
 
-    Machine& machine_;
     std::string subject_;
     std::vector<Section> sections_;
+    FreshMachine fresh_;
     std::vector<StatePart> parts_;
     std::vector<Machine::StateMemory> memories_;
     std::map<std::string, u64> next_page_;
@@ -320,7 +298,7 @@ std::vector<u8> pack_state(Machine& machine) {
     std::vector<u8> file;
     file.reserve(kHeader + static_cast<usize>(bytes));
     file.assign(kMagic.begin(), kMagic.end());
-    for (const u64 number : {kVersion, count, bytes}) put(file, number, 8);
+    for (const u64 number : {kStateFileVersion, count, bytes}) put(file, number, 8);
     for (const auto& section : sections) file.insert(file.end(), section.begin(), section.end());
     return file;
 }
@@ -328,7 +306,7 @@ std::vector<u8> pack_state(Machine& machine) {
 void unpack_state(Machine& machine, std::span<const u8> file, const std::string& subject) {
     if (file.size() < kHeader || !std::equal(kMagic.begin(), kMagic.end(), file.begin()))
         throw UserError(subject + "is no saved state of this program");
-    if (get(file.data() + kMagic.size(), 8) != kVersion)
+    if (get(file.data() + kMagic.size(), 8) != kStateFileVersion)
         throw UserError(subject + "was made by another version of this program");
     Loader(machine, file, subject).load();
 }

@@ -12,6 +12,8 @@
 
 namespace r86 {
 
+inline constexpr u64 kStateFileVersion = 3;
+
 /// The file's content.
 std::vector<u8> pack_state(Machine& machine);
 /// `subject` begins the sentences of errors. Throws UserError, naming the part and the field, if it is no state,

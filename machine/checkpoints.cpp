@@ -300,7 +300,7 @@ bool Checkpoints::video_changed_now() const {
     return std::any_of(dirty_.begin(), dirty_.end(), [this](u64 key) { return key >= ram_pages_ && key < pages_; });
 }
 
-std::vector<Checkpoints::FirstContent> Checkpoints::first_contents() {
+std::vector<FirstContent> Checkpoints::first_contents() {
     // The content at the root is what the first change of a cluster replaced: going up from any checkpoint, the last
     // `before` that is met.
     std::map<u64, VersionRef> found;

@@ -71,12 +71,7 @@ public:
 
     /// Media may have come: watches their writes as well.
     void watch_media();
-    /// The content that a cluster had at the root, where it has changed since; empty: as the image has it now.
-    struct FirstContent {
-        u32 image;
-        u64 cluster;
-        std::vector<u8> content;
-    };
+    /// Of every cluster that has changed since the root.
     std::vector<FirstContent> first_contents();
     /// Called with the old content of a cluster before it changes for the first time of all.
     void on_first_change(std::function<void(u32 image, u64 cluster, std::span<const u8>)> hook) {

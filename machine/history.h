@@ -2,8 +2,16 @@
 /// Who keeps a machine's history sees the machine from here: asked at instruction boundaries, told of inputs.
 #include "machine/input.h"
 #include "machine/ram_hash.h"
+#include <vector>
 
 namespace r86 {
+
+/// The content that a cluster of an image had where the history begins, if it has changed since.
+struct FirstContent {
+    u32 image = 0; ///< as Machine::images() numbers them
+    u64 cluster = 0;
+    std::vector<u8> content;
+};
 
 class History {
 public:
@@ -17,8 +25,11 @@ public:
     virtual void input(const HostInput& input) = 0;
     /// The media that the machine knows may be others now.
     virtual void media_changed() = 0;
-    /// Another state was loaded, whatever was known of this one.
+    /// Another state is about to come, which has nothing to do with this one ...
+    virtual void state_ends() = 0;
+    /// ... and has come, whatever was known of the other.
     virtual void state_replaced() = 0;
+    virtual std::vector<FirstContent> first_contents() = 0;
     /// The sums of Machine::memory_hash() and media_hash(), as far as they need no new hashing.
     virtual RamHash memory_hash() = 0;
     virtual RamHash media_hash() = 0;

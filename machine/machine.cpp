@@ -227,6 +227,10 @@ void Machine::visit_board(StateVisitor& visitor) {
     auto& [cdrom0, floppy] = in_drives_;
     visitor.field("medium_cdrom0", cdrom0);
     visitor.field("medium_floppy", floppy);
+    for (const u32 number : {cdrom0, floppy[0], floppy[1]})
+        if (number >= media_.size())
+            throw UserError("The saved state does not fit this machine: medium " + std::to_string(number) +
+                            " is in a drive and was never here ('machine.medium').");
     visitor.field("ended", ended_);
     visitor.field("end_reason", end_.reason);
     visitor.field("end_code", end_.code);
@@ -256,7 +260,14 @@ std::vector<StatePart> Machine::state_parts() {
         const bool disk = number < kFirstRemovable;
         add((disk ? "disk" : "medium") + std::to_string(disk ? number : number - kFirstRemovable),
             kMostBoard + image->size() + image->size() / BlockImage::kClusterBytes * kMostOfCluster,
-            [image = image](StateVisitor& visitor) { image->visit(visitor); });
+            [image = image](StateVisitor& visitor) {
+                u64 bytes = image->size();
+                visitor.field("bytes", bytes);
+                if (bytes != image->size())
+                    throw UserError("The state was made with an image of " + std::to_string(bytes) + " bytes where '" +
+                                    image->name() + "' is now.");
+                image->visit(visitor);
+            });
     }
     return parts;
 }
@@ -265,14 +276,27 @@ std::vector<Machine::StateMemory> Machine::state_memories() {
     return {{"ram", pc_.memory.ram()}, {"video_memory", pc_.vga.vram()}};
 }
 
-void Machine::state_put_back() {
-    attach_media();
-    pc_.loaded();
+void Machine::state_ends() {
+    if (history_) history_->state_ends();
 }
 
 void Machine::state_replaced() {
-    state_put_back();
+    attach_media();
+    pc_.loaded();
     if (history_) history_->state_replaced();
+}
+
+Machine::FirstContents& Machine::first_contents() {
+    if (!history_) return first_contents_;
+    const auto all = images();
+    for (FirstContent& one : history_->first_contents()) {
+        const auto image =
+            std::find_if(all.begin(), all.end(), [&](const auto& each) { return each.first == one.image; });
+        // What is known from before this history began is older.
+        if (image != all.end() && !image->second->remembers_start())
+            first_contents_.try_emplace({one.image, one.cluster}, std::move(one.content));
+    }
+    return first_contents_;
 }
 
 std::vector<std::pair<u32, BlockImage*>> Machine::images() {

@@ -9,6 +9,7 @@
 #include "machine/output_gate.h"
 #include "machine/pc.h"
 #include <functional>
+#include <map>
 #include <string>
 
 namespace r86 {
@@ -87,10 +88,15 @@ public:
     };
     /// RAM and video memory.
     std::vector<StateMemory> state_memories();
-    /// After all of that was replaced from outside.
+    /// Before all of that is replaced from outside, and after it.
+    void state_ends();
     void state_replaced();
-    /// After the parts were replaced and put back; the history goes on.
-    void state_put_back();
+    /// A medium that is in no drive, but that a state may refer to.
+    void add_medium(std::shared_ptr<BlockImage> image) { media_.push_back(std::move(image)); }
+    /// What images held when the machine was made, by number and cluster: of those clusters that have changed since and
+    /// whose image does not know it by itself, as far as a history or an earlier load has kept it.
+    using FirstContents = std::map<std::pair<u32, u64>, std::vector<u8>>;
+    FirstContents& first_contents();
     /// Every image that the machine knows, with a number that stays: disks by their place, then removable media.
     std::vector<std::pair<u32, BlockImage*>> images();
     RamHash memory_hash();
@@ -138,6 +144,7 @@ private:
         std::array<u32, 2> floppy{};
     };
     InDrives in_drives_;
+    FirstContents first_contents_;
 };
 
 } // namespace r86

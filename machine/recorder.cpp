@@ -75,10 +75,14 @@ Recorder::Recorder(Timeline& timeline, std::map<std::string, std::string> source
         written_inputs_ = 0;
         flush(false);
     };
-    listener.replaced = [this] {
-        replaced_ = true;
+    listener.ends = [this] {
+        if (!sink_) return;
+        flush(false);
+        stream_.end(timeline_.head());
+        give(stream_);
         sink_ = {};
     };
+    listener.replaced = [this] { replaced_ = true; };
     timeline_.set_listener(std::move(listener));
 }
 

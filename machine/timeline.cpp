@@ -282,10 +282,9 @@ bool Timeline::replay(Tick tick, bool close_checkpoints) {
 }
 
 bool Timeline::seek(Tick tick) {
-    const bool back = tick < machine_.now();
     if (live_) {
         if (tick == machine_.now()) return true;
-        if (!back) return run_towards(tick);
+        if (tick > machine_.now()) return run_towards(tick);
         leave_head();
     }
     const Tick within = std::clamp(tick, begin(), branch().end);
@@ -294,7 +293,8 @@ bool Timeline::seek(Tick tick) {
     const bool already = cursor_ > 0 && within < branch().end && branch().inputs[cursor_ - 1].tick >= within;
     const bool on_the_way = machine_.now() <= within && !already && machine_.now() >= start->tick;
     if (!on_the_way) restore(start);
-    if (!replay(within, back)) return false;
+    // Who comes from far away looks around there, forwards as well as backwards.
+    if (!replay(within, true)) return false;
     if (within == branch().end) boundary(); // the head stands after its inputs
     if (tick > within) return run_towards(tick);
     return machine_.now() == tick;

@@ -91,6 +91,8 @@ public:
     std::optional<Moment> first_text(const std::string& text, Tick every = 1'000'000);
     /// Asked during long work with the share that is done; false gives up.
     void on_progress(std::function<bool(double)> hook) { progress_ = std::move(hook); }
+    /// Whether the last search was given up, so that it says nothing.
+    bool gave_up() const { return gave_up_; }
 
     // ---- for recordings
     // -----------------------------------------------------------------------------------------------
@@ -111,7 +113,8 @@ public:
         std::function<void()> checkpoint; ///< the live session has just passed one
         std::function<void()> media;      ///< images may have come
         std::function<void()> switched;   ///< another branch is the session now
-        std::function<void()> replaced;   ///< a state was loaded: this is another history
+        std::function<void()> ends;       ///< a state is about to be loaded
+        std::function<void()> replaced;   ///< it was: this is another history
     };
     void set_listener(Listener listener) { listener_ = std::move(listener); }
     /// Filled while verifying: what differed, if anything did.
@@ -122,6 +125,9 @@ public:
     Tick next() const override { return next_; }
     void boundary() override;
     void input(const HostInput& input) override;
+    void state_ends() override {
+        if (listener_.ends) listener_.ends();
+    }
     /// Another state was loaded: history begins there.
     void state_replaced() override {
         begin_anew();
@@ -131,6 +137,7 @@ public:
         checkpoints_->watch_media();
         if (listener_.media) listener_.media();
     }
+    std::vector<FirstContent> first_contents() override { return checkpoints_->first_contents(); }
     RamHash memory_hash() override { return checkpoints_->memory_hash(); }
     RamHash media_hash() override { return checkpoints_->media_hash(); }
 
@@ -151,6 +158,8 @@ private:
     void thin();
     void remove(Checkpoint* checkpoint);
     void verify_arrival();
+    /// Back to where a search began, which nobody may interrupt.
+    void return_to(Tick tick);
 
     Machine& machine_;
     TimelineSettings settings_;
@@ -161,6 +170,7 @@ private:
     bool live_ = true;
     bool replaying_input_ = false;
     bool new_inputs_ = false; // since the last checkpoint at the head
+    bool gave_up_ = false;    // the last search
     Tick next_ = 0;
     Tick due_ = 0; // the earliest tick at which a checkpoint may be due
     Listener listener_;

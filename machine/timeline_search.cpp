@@ -24,8 +24,15 @@ bool may_match(const Probe& probe, const Checkpoints& checkpoints, const Checkpo
 
 } // namespace
 
+void Timeline::return_to(Tick tick) {
+    const auto progress = std::exchange(progress_, {});
+    seek(tick);
+    progress_ = progress;
+}
+
 std::optional<Moment> Timeline::find_before(Probe& probe) {
     const Tick before = machine_.now();
+    gave_up_ = false;
     probe.rest();
     probe.forget();
     if (before == begin()) return std::nullopt;
@@ -34,7 +41,6 @@ std::optional<Moment> Timeline::find_before(Probe& probe) {
     std::vector<std::pair<Checkpoint*, Checkpoint*>> intervals; // from, to (nullptr: where we stand)
     Checkpoint* to = nullptr;
     for (Checkpoint* from = nearest(before - 1); from; to = from, from = from->parent) intervals.emplace_back(from, to);
-    bool gave_up = false;
     for (const auto& [from, end] : intervals) {
         if (!may_match(probe, *checkpoints_, end)) continue;
         const Tick stop = end ? end->tick : before;
@@ -46,33 +52,35 @@ std::optional<Moment> Timeline::find_before(Probe& probe) {
         if (whole && end && stop < before) apply_logged();
         probe.rest();
         if (!whole && !machine_.ended()) {
-            gave_up = true;
+            gave_up_ = true;
             break;
         }
         if (probe.hit()) break;
         if (progress_ && !progress_(static_cast<double>(before - from->tick) / static_cast<double>(before - begin()))) {
-            gave_up = true;
+            gave_up_ = true;
             break;
         }
     }
     std::optional<Moment> result;
-    if (probe.hit() && !gave_up) result = Moment{probe.hit()->tick, probe.hit()->detail};
-    seek(before);
+    if (probe.hit() && !gave_up_) result = Moment{probe.hit()->tick, probe.hit()->detail};
+    return_to(before);
     return result;
 }
 
 std::optional<Moment> Timeline::find_after(Probe& probe) {
     const Tick start = machine_.now();
+    gave_up_ = false;
     probe.rest();
     probe.forget();
     if (live_) return std::nullopt;
     const Tick end = branch().end;
     probe.stop_after(start);
-    replay(end, false);
+    const bool whole = replay(end, false);
     probe.rest();
     std::optional<Moment> result;
     if (probe.hit()) result = Moment{probe.hit()->tick, probe.hit()->detail};
-    seek(start);
+    gave_up_ = !whole && !result && !machine_.ended();
+    return_to(start);
     return result;
 }
 
@@ -83,6 +91,7 @@ std::optional<Moment> Timeline::first_text(const std::string& text, Tick every) 
             if (line.find(text) != std::string::npos) return true;
         return false;
     };
+    gave_up_ = false;
     leave_head();
     const Tick end = branch().end;
     std::vector<Checkpoint*> path;
@@ -103,6 +112,11 @@ std::optional<Moment> Timeline::first_text(const std::string& text, Tick every) 
             absent = machine_.now();
             if (machine_.now() >= stop || !replay(std::min(stop, machine_.now() + every), false)) break;
         }
+        if (progress_ && !found &&
+            !progress_(static_cast<double>(machine_.now() - begin()) / static_cast<double>(end - begin()))) {
+            gave_up_ = true;
+            break;
+        }
     }
     // It appeared between two looks: halve the distance.
     while (found && absent + 1 < *found) {
@@ -115,7 +129,7 @@ std::optional<Moment> Timeline::first_text(const std::string& text, Tick every) 
     }
     std::optional<Moment> result;
     if (found) result = Moment{*found, "first \"" + text + "\""};
-    seek(start);
+    return_to(start);
     return result;
 }
 

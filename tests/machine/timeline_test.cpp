@@ -267,3 +267,42 @@ TEST_CASE("a replayed processor meets the same breakpoints with blocks of any si
         CHECK(stops == 16);
     }
 }
+
+TEST_CASE("a step back beside where one has gone is short, from whichever side one came") {
+    // INC word [1000h]; JMP back to it
+    Machine machine(program({0xFF, 0x06, 0x00, 0x10, 0xEB, 0xFA}));
+    Timeline timeline(machine, {});
+    machine.run_until(30'000'000); // less than the distance between checkpoints
+    for (const Tick from : {Tick{25'000'000}, Tick{100}}) {
+        timeline.seek(from);
+        timeline.seek(15'000'000);
+        CHECK(timeline.reverse_step(1));
+        CHECK(timeline.now() - timeline.checkpoints().base()->tick < 200'000);
+    }
+}
+
+TEST_CASE("a search that is interrupted says so and leaves everything where it was") {
+    Machine machine(program({0xFF, 0x06, 0x00, 0x10, 0xEB, 0xFA}));
+    TimelineSettings settings;
+    settings.spacing = 100'000;
+    Timeline timeline(machine, settings);
+    machine.run_until(2'000'000);
+    const auto before = machine.digest();
+    int asked = 0;
+    timeline.on_progress([&asked](double done) {
+        CHECK(done >= 0);
+        CHECK(done <= 1);
+        return ++asked < 4;
+    });
+    Probe::What never;
+    never.vectors.set(0x77);
+    Probe probe(machine, never);
+    CHECK_FALSE(timeline.find_before(probe));
+    CHECK(timeline.gave_up());
+    CHECK(asked == 4);
+    CHECK(machine.now() == 2'000'000);
+    CHECK(machine.digest() == before);
+    timeline.on_progress({});
+    CHECK_FALSE(timeline.find_before(probe));
+    CHECK_FALSE(timeline.gave_up());
+}
