@@ -263,7 +263,8 @@ ReplayOptions parse(int argc, char** argv) {
             options.explain = true;
         } else if (word == "--headless") {
             window = false;
-        } else if (word == "--display" && (next == "sdl" || next == "none")) {
+        } else if (word == "--display") {
+            if (next != "sdl" && next != "none") throw UserError("replay: --display takes sdl (the window) or none");
             window = next == "sdl";
             ++i;
         } else if (word == "--host-key" && !next.empty()) {
@@ -279,6 +280,8 @@ ReplayOptions parse(int argc, char** argv) {
         }
     }
     if (options.file.empty()) throw UserError(kUsage);
+    if (window.value_or(false) && !can_open_window())
+        throw UserError("there is no display for a window; a recording is also replayed with --headless");
     // Who asks for an explanation, or reads the results by a program, wants an answer, not a show.
     options.window = window ? *window : !options.explain && ::isatty(STDOUT_FILENO) && can_open_window();
     return options;

@@ -91,6 +91,8 @@ public:
     const std::optional<Ending>& ending() const { return ending_; }
     /// Everything that was written reaches the host's files. False with a message if it does not.
     bool flush_media();
+    /// Who may interrupt long ways through history, and sees how far they are: false gives up. Empty: nobody.
+    void while_searching(std::function<bool(double)> hook) { searching_ = std::move(hook); }
     /// Wait for something else than the guest (a script's next command): time does not count meanwhile.
     void standing_still() { pacer_.restart(machine_.now_ns()); }
     void connect_audio(AudioSink* sink) {
@@ -149,6 +151,7 @@ private:
     std::optional<Timeline> timeline_;
     std::optional<Recorder> recorder_;
     std::optional<Traveller> traveller_; ///< with a display and a history
+    std::function<bool(double)> searching_;
     AudioSink* audio_ = nullptr;
     Pacer pacer_;
     RatioFinder ratio_;

@@ -17,6 +17,7 @@ void Session::start_history() {
             update_status();
             if (called_away_) return false;
         }
+        if (searching_ && !searching_(done)) return false;
         return signal_received() == 0;
     });
     recorder_.emplace(*timeline_, options_.sources);

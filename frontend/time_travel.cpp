@@ -4,6 +4,8 @@
 #include "frontend/disassembler.h"
 #include "frontend/gdb/connection.h"
 #include "frontend/host/files.h"
+#include "frontend/machine_report.h"
+#include "frontend/state_file.h"
 #include "machine/page_walk.h"
 #include "machine/probe.h"
 
@@ -46,6 +48,7 @@ public:
         case CommandId::Exception: return exception(arguments[0].text, number(1, 0));
         case CommandId::Change: return change(arguments[0].text, arguments[1].text);
         case CommandId::FirstText: return look(timeline_.first_text(arguments[0].text));
+        case CommandId::Step: return step(number(0, 1));
         default: throw UserError(std::string(command_info(command.id).name) + " is not available yet");
         }
     }
@@ -64,6 +67,12 @@ private:
             throw UserError("seek: stopped at tick " + std::to_string(machine_.now()) + " of " + std::to_string(tick));
         }
         return {here(instruction_here(machine_))};
+    }
+
+    std::vector<std::string> step(u64 ticks) {
+        if (!session_.run_to(machine_.now() + ticks))
+            throw UserError("step: the session ended at tick " + std::to_string(machine_.now()));
+        return {here("stepped")};
     }
 
     std::vector<std::string> reverse_step(u64 ticks) {
@@ -102,6 +111,7 @@ private:
 
     /// Goes there and tells.
     std::vector<std::string> go(const std::optional<Moment>& moment) {
+        if (!moment && timeline_.gave_up()) throw UserError("the search was interrupted");
         if (!moment) return none();
         timeline_.seek(moment->tick);
         return {here(moment->detail + "  " + instruction_here(machine_))};
@@ -192,6 +202,21 @@ private:
     Machine& machine_;
 };
 
+/// savestate and loadstate, which need no history.
+std::vector<std::string> state_answer(Session& session, const Command& command) {
+    const std::string& path = command.arguments[0].text;
+    const bool saves = command.id == CommandId::SaveState;
+    Machine& machine = session.machine();
+    if (saves) {
+        save_state_file(machine, path);
+    } else {
+        const bool recorded = session.recorder() && session.recorder()->streaming();
+        load_state_file(machine, path);
+        if (recorded) Results::message("the recording ends here: it cannot go on from a state that was loaded");
+    }
+    return {"at " + std::to_string(machine.now()) + " " + cs_eip(machine) + (saves ? " saved" : " loaded")};
+}
+
 } // namespace
 
 void check_time_travel(const TimeTravelOptions& options) {
@@ -210,12 +235,23 @@ u64 rewind_bytes(const TimeTravelOptions& options) {
 }
 
 std::vector<std::string> time_travel_answer(Session& session, const Command& command) {
+    if (command.id == CommandId::SaveState || command.id == CommandId::LoadState) return state_answer(session, command);
     if (!session.timeline())
         throw UserError(std::string(command_info(command.id).name) + " needs a history; start without --rewind off");
     return Words(session, *session.timeline()).answer(command);
 }
 
 void time_travel_command(Session& session, const Command& command) {
+    Patience patience;
+    session.while_searching([&patience](double done) {
+        if (patience.is_over())
+            Results::message("going through history: " + std::to_string(static_cast<int>(done * 100)) + " %");
+        return true;
+    });
+    const struct Done {
+        Session& session;
+        ~Done() { session.while_searching({}); }
+    } done{session};
     for (const std::string& line : time_travel_answer(session, command)) session.results().line(line);
     session.standing_still();
 }

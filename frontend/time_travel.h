@@ -2,6 +2,7 @@
 /// Time travel as scripts, the GDB server's `monitor` and the command line use it: the words of going and asking.
 #include "frontend/script/command_line.h"
 #include "frontend/session.h"
+#include <chrono>
 
 namespace r86 {
 
@@ -10,6 +11,20 @@ struct TimeTravelOptions {
     std::string rewind; ///< --rewind SIZE|off; empty: the default
     std::string record; ///< --record FILE
     std::string gdb;    ///< --gdb PORT|unix:PATH
+};
+
+/// Long ways through history are worth a word every two seconds.
+class Patience {
+public:
+    bool is_over() {
+        const auto now = std::chrono::steady_clock::now();
+        if (now - since_ < std::chrono::seconds(2)) return false;
+        since_ = now;
+        return true;
+    }
+
+private:
+    std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
 };
 
 /// Called before anything is opened. Throws UserError for what cannot be.

@@ -1,9 +1,9 @@
 #include "frontend/gdb/server.h"
 #include "core/error.h"
 #include "frontend/gdb/registers.h"
+#include "frontend/gdb/segments.h"
 #include "frontend/host/signals.h"
 #include "frontend/machine_report.h"
-#include "frontend/time_travel.h"
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -217,6 +217,11 @@ bool Server::own_word(const std::string& line, std::vector<std::string>& answer)
         if (first != "on" && first != "off") throw UserError("step-over-interrupts on or off, please");
         over_interrupts_ = first == "on";
         answer = {"steps go " + std::string(over_interrupts_ ? "over" : "into") + " interrupts"};
+    } else if (name == "linear") {
+        char text[24];
+        std::snprintf(text, sizeof text, "linear 0x%08llx",
+                      static_cast<unsigned long long>(linear_of(machine_, first)));
+        answer = {text};
     } else {
         return false;
     }
@@ -397,6 +402,14 @@ bool Server::finish_interrupt(u64 linear, u64 stack) {
     }
 }
 
+/// On a long way through history: Ctrl-C gives it up, and GDB's console shows how far it is.
+bool Server::goes_on(double done, Patience& patience) {
+    if (patience.is_over())
+        connection_.send("O" + hex("going through history: " + std::to_string(static_cast<int>(done * 100)) + " %\n"));
+    const auto packet = connection_.receive(0);
+    return connection_.connected() && !(packet && *packet == "\x03");
+}
+
 void Server::reverse_step() {
     Timeline* timeline = session_.timeline();
     if (!timeline) return connection_.send("E01");
@@ -410,9 +423,13 @@ void Server::reverse_resume() {
     std::optional<Probe::Hit> hit;
     {
         Probe probe(machine_, what(of_range));
+        Patience patience;
+        session_.while_searching([&](double done) { return goes_on(done, patience); });
         const auto found = timeline->find_before(probe);
+        session_.while_searching({});
         if (found) hit = probe.hit();
     }
+    if (timeline->gave_up()) return connection_.send("T02thread:01;"); // SIGINT, where it stood before
     timeline->seek(hit ? hit->tick : timeline->begin());
     tell_catch(hit);
     stopped(hit ? watch_text(hit, of_range) : "replaylog:begin;");

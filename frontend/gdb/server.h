@@ -2,9 +2,10 @@
 /// The GDB server: the machine waits for a debugger, which runs it forwards and backwards. `monitor WORD` takes the
 /// words of session scripts that look or travel. Nothing in the guest changes through breakpoints.
 /// `monitor catch in PORT|out PORT|exception VECTOR|clear` stops there as well; `monitor step-over-interrupts on` makes
-/// a step that meets an interrupt run to the handler's end.
+/// a step that meets an interrupt run to the handler's end; `monitor linear SEG:OFF` tells a linear address.
 #include "frontend/gdb/connection.h"
 #include "frontend/session.h"
+#include "frontend/time_travel.h"
 #include "machine/probe.h"
 
 namespace r86::gdb {
@@ -38,6 +39,7 @@ private:
     Probe::What what(std::vector<const Watch*>& of_range) const;
     void resume();
     void step();
+    bool goes_on(double done, Patience& patience);
     void reverse_resume();
     void reverse_step();
     void stopped(const std::string& more = "");

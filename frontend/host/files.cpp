@@ -38,11 +38,35 @@ bool may_be_written(const std::string& path) {
 }
 
 void write_host_file(const std::string& path, std::span<const u8> content) {
-    File file(std::fopen(path.c_str(), "wb"));
-    bool fine = file && std::fwrite(content.data(), 1, content.size(), file.get()) == content.size();
-    const int reason = errno;
-    if (file) fine &= std::fclose(file.release()) == 0;
-    if (!fine) throw UserError("'" + path + "' cannot be written: " + std::strerror(reason ? reason : errno));
+    const auto fail = [&](int reason) {
+        throw UserError("'" + path + "' cannot be written: " + std::strerror(reason));
+    };
+    const auto write = [&](const std::string& to) {
+        errno = 0;
+        File file(std::fopen(to.c_str(), "wb"));
+        bool fine = file && std::fwrite(content.data(), 1, content.size(), file.get()) == content.size();
+        int reason = errno;
+        if (file && std::fclose(file.release()) != 0) {
+            if (fine) reason = errno;
+            fine = false;
+        }
+        return fine ? 0 : reason ? reason : EIO;
+    };
+    std::error_code ignored;
+    const auto kind = std::filesystem::symlink_status(path, ignored).type();
+    if (kind != std::filesystem::file_type::regular) { // a new file, or what can only be written where it is
+        const int reason = write(path);
+        if (!reason) return;
+        if (kind == std::filesystem::file_type::not_found) std::filesystem::remove(path, ignored);
+        fail(reason);
+    }
+    if (!may_be_written(path)) fail(EACCES);
+    const std::string part = path + ".part";
+    int reason = write(part);
+    if (!reason && std::rename(part.c_str(), path.c_str()) != 0) reason = errno;
+    if (!reason) return;
+    std::filesystem::remove(part, ignored);
+    fail(reason);
 }
 
 } // namespace r86

@@ -3,7 +3,6 @@
 #include "frontend/host/signals.h"
 #include "frontend/machine_report.h"
 #include "frontend/png.h"
-#include "frontend/state_file.h"
 #include "frontend/time_travel.h"
 
 namespace r86 {
@@ -95,15 +94,6 @@ void ScriptRunner::execute(const Command& command) {
     case CommandId::RunSeconds: run_for_ns(nanoseconds(arguments[0].number)); break;
     case CommandId::Digest: answer("digest " + std::to_string(machine.now()) + " " + machine.digest()); break;
     case CommandId::Position: position(std::to_string(machine.retired()) + " instructions retired"); break;
-    case CommandId::SaveState:
-        save_state_file(machine, arguments[0].text);
-        position("saved");
-        break;
-    case CommandId::LoadState:
-        load_state_file(machine, arguments[0].text);
-        session_.standing_still();
-        position("loaded");
-        break;
     case CommandId::Quit: quit(command); break;
     case CommandId::Step:
         run_to(machine.now() + (command.has(0) ? arguments[0].integer : 1));

@@ -58,6 +58,11 @@ class Server:
             self.process.kill()
 
 
+def count_commands(text):
+    """Lines that do something; what is between `while` and `end` counts once."""
+    return sum(bool(line.strip()) and not line.startswith(" ") and line.strip() != "end" for line in text.splitlines())
+
+
 def have_gdb():
     if shutil.which("gdb"):
         return True
@@ -69,7 +74,7 @@ def check(answer, expected):
     """Each pattern behind the one before it; 0 if all are there."""
     at = 0
     for wanted in expected:
-        found = re.compile(wanted).search(answer, at)
+        found = re.compile(wanted, re.M).search(answer, at)
         if not found:
             print(answer)
             print("not found behind the one before:", wanted)
