@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Writes the inputs from which the chip fuzzers start: whole transfers, which chance alone would hardly find.
 
-    make_seeds.py CORPUS_DIR      writes CORPUS_DIR/{floppy,ide,vga,small_chips,pci,fw_cfg}/seed_*
+    make_seeds.py CORPUS_DIR      writes CORPUS_DIR/{floppy,ide,vga,small_chips,pci,fw_cfg,state_file}/seed_*
 
-The encoding is that of fuzz_board.h: a byte that says what, then a port or an address, then a value.
+The encoding is that of fuzz_board.h: a byte that says what, then a port or an address, then a value; of files of states,
+that of fuzz_state_file.cpp.
 """
 import pathlib
 import struct
 import sys
+import zlib
 
 FLOPPY = [(0x3F0, 8), (0x00, 16), (0x80, 16), (0xC0, 32)]
 IDE = [(0x1F0, 8), (0x3F6, 1), (0x170, 8), (0x376, 1), (0xC000, 16)]
@@ -252,13 +254,47 @@ def fw_cfg_seeds():
     yield "items_that_are_not_there", seed
 
 
+def state_file(version=3, sections=(), count=None, size=None):
+    """A whole file; sections are (name, version, content)."""
+    body = b""
+    for name, section_version, content in sections:
+        summed = struct.pack("<I", section_version) + name + content
+        body += struct.pack("<BIII", len(name), len(content), len(content), zlib.crc32(summed)) + summed
+    head = struct.pack("<QQQ", version, len(sections) if count is None else count, len(body) if size is None else size)
+    return b"\xff" + b"rewind86 savestate\n" + head + body
+
+
+def state_file_seeds():
+    # Steps: what, section, then what belongs to it.
+    yield "untouched", b""
+    for what, name, more in ((3, "drop", b""), (4, "double", b""), (5, "rename", b"\x00v"), (6, "version", struct.pack("<I", 9)),
+                             (7, "short", struct.pack("<H", 3)), (8, "long", b"\x05extra"), (9, "swap", b"\x07")):
+        for section in (0, 1, 12, 255):
+            yield f"{name}_{section}", bytes([what, section]) + more
+    # Names and lengths of fields stand at the beginning of each part: their first bytes, one after the other.
+    for section in range(0, 48, 3):
+        yield f"fields_{section}", b"".join(bytes([0, section]) + struct.pack("<HB", place, 1) + b"\x80" for place in (1, 2, 9, 10, 40))
+    # Pages of memories stand last: numbers that do not ascend, and one beyond the end.
+    for section in range(250, 256):
+        yield f"page_{section}", bytes([0, section]) + struct.pack("<HB", 0, 4) + struct.pack("<I", 0xFFFFFFFF)
+        yield f"first_page_{section}", bytes([4, section, 0, section]) + struct.pack("<HB", 0, 4) + struct.pack("<I", 0)
+    yield "no_sections", state_file()
+    yield "other_version", state_file(version=2)
+    yield "many_sections", state_file(count=1 << 60)
+    yield "long_body", state_file(size=1 << 63)
+    yield "strange_name", state_file(sections=[(b"cp\nu", 1, b"")])
+    yield "no_name", state_file(sections=[(b"", 1, b"x")])
+    yield "pages_only", state_file(sections=[(b"ram", 1, struct.pack("<I", 1) + bytes(4096)), (b"ram", 1, struct.pack("<I", 0) + bytes(4096))])
+
+
 def main():
     for kind, seeds in (("ide", ide_seeds()), ("floppy", floppy_seeds()), ("vga", vga_seeds()), ("small_chips", small_chip_seeds()),
-                        ("pci", pci_seeds()), ("fw_cfg", fw_cfg_seeds())):
+                        ("pci", pci_seeds()), ("fw_cfg", fw_cfg_seeds()),
+                        ("state_file", state_file_seeds())):
         folder = pathlib.Path(sys.argv[1]) / kind
         folder.mkdir(parents=True, exist_ok=True)
         for name, seed in seeds:
-            (folder / f"seed_{name}").write_bytes(seed.bytes)
+            (folder / f"seed_{name}").write_bytes(seed if isinstance(seed, bytes) else seed.bytes)
 
 
 main()
