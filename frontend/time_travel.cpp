@@ -173,8 +173,7 @@ private:
             found = what.ranges.empty() ? std::nullopt : find_before(std::move(what));
             if (!found) break;
             timeline_.seek(found->tick);
-            PhysAddr before;
-            if (!machine_.cpu().translate_for_debugger(linear, before) || before.value != mapped.value) break;
+            if (!maps_the_same(machine_, entries)) break; // before that write it was not mapped, or elsewhere
         }
         if (found) found->detail = "map " + std::to_string(entries.size()) + " levels, " + found->detail;
         timeline_.seek(start);

@@ -13,12 +13,12 @@ struct TimeTravelOptions {
     std::string gdb;    ///< --gdb PORT|unix:PATH
 };
 
-/// Long ways through history are worth a word every two seconds.
+/// Long ways through history are worth a word every second; GDB gives up a server that is silent for two.
 class Patience {
 public:
     bool is_over() {
         const auto now = std::chrono::steady_clock::now();
-        if (now - since_ < std::chrono::seconds(2)) return false;
+        if (now - since_ < std::chrono::seconds(1)) return false;
         since_ = now;
         return true;
     }

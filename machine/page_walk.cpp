@@ -2,12 +2,20 @@
 /// honours.
 #include "machine/page_walk.h"
 #include "machine/machine.h"
+#include <algorithm>
 
 namespace r86 {
 
 namespace {
 constexpr u64 kPresent = 1, kLarge = 0x80, kFrame = 0xFFFFFFF000;
+
+u64 read_entry(Machine& machine, u64 physical, unsigned bytes) {
+    const std::vector<u8> content = machine.read_physical(physical, bytes);
+    u64 value = 0;
+    for (unsigned i = 0; i < bytes; ++i) value |= u64{content[i]} << (8 * i);
+    return value;
 }
+} // namespace
 
 std::vector<PageEntry> page_entries(Machine& machine, u64 linear) {
     const CpuState& s = machine.cpu().s;
@@ -17,11 +25,9 @@ std::vector<PageEntry> page_entries(Machine& machine, u64 linear) {
     std::vector<PageEntry> entries;
     const auto add = [&](u64 table, unsigned shift) {
         const u64 index = (linear >> shift) & (pae ? 0x1FF : 0x3FF);
-        PageEntry entry{table + index * bytes, 0, bytes};
-        const std::vector<u8> content = machine.read_physical(entry.physical, bytes);
-        for (unsigned i = 0; i < bytes; ++i) entry.value |= u64{content[i]} << (8 * i);
-        entries.push_back(entry);
-        return entry.value;
+        const u64 physical = table + index * bytes;
+        entries.push_back({physical, read_entry(machine, physical, bytes), bytes});
+        return entries.back().value;
     };
     u64 directory = s.cr3 & 0xFFFFF000;
     if (pae) {
@@ -33,6 +39,13 @@ std::vector<PageEntry> page_entries(Machine& machine, u64 linear) {
     if (!(pde & kPresent) || ((pde & kLarge) && (pae || (s.cr4 & kCR4_PSE)))) return entries;
     add(pde & kFrame, 12);
     return entries;
+}
+
+bool maps_the_same(Machine& machine, const std::vector<PageEntry>& entries) {
+    return std::all_of(entries.begin(), entries.end(), [&](const PageEntry& entry) {
+        const u64 now = read_entry(machine, entry.physical, entry.bytes);
+        return ((now ^ entry.value) & (kPresent | kLarge | kFrame)) == 0;
+    });
 }
 
 } // namespace r86

@@ -170,6 +170,21 @@ void Server::query(const std::string& packet) {
     }
 }
 
+/// While it lives, long ways through history are seen on GDB's console, and Ctrl-C gives them up.
+class Server::Searching {
+public:
+    explicit Searching(Server& server) : session_(server.session_) {
+        session_.while_searching([this, &server](double done) { return server.goes_on(done, patience_); });
+    }
+    ~Searching() { session_.while_searching({}); }
+    Searching(const Searching&) = delete;
+    Searching& operator=(const Searching&) = delete;
+
+private:
+    Session& session_;
+    Patience patience_;
+};
+
 void Server::monitor(const std::string& line) {
     std::string out;
     try {
@@ -198,6 +213,7 @@ void Server::monitor(const std::string& line) {
                           s.seg[CS].selector, static_cast<u32>(s.rip));
             lines = {text};
         } else {
+            const Searching searching(*this);
             lines = time_travel_answer(session_, *command);
         }
         for (const std::string& one : lines) out += one + "\n";
@@ -402,7 +418,7 @@ bool Server::finish_interrupt(u64 linear, u64 stack) {
     }
 }
 
-/// On a long way through history: Ctrl-C gives it up, and GDB's console shows how far it is.
+/// False: give up.
 bool Server::goes_on(double done, Patience& patience) {
     if (patience.is_over())
         connection_.send("O" + hex("going through history: " + std::to_string(static_cast<int>(done * 100)) + " %\n"));
@@ -423,10 +439,8 @@ void Server::reverse_resume() {
     std::optional<Probe::Hit> hit;
     {
         Probe probe(machine_, what(of_range));
-        Patience patience;
-        session_.while_searching([&](double done) { return goes_on(done, patience); });
+        const Searching searching(*this);
         const auto found = timeline->find_before(probe);
-        session_.while_searching({});
         if (found) hit = probe.hit();
     }
     if (timeline->gave_up()) return connection_.send("T02thread:01;"); // SIGINT, where it stood before

@@ -39,6 +39,7 @@ private:
     Probe::What what(std::vector<const Watch*>& of_range) const;
     void resume();
     void step();
+    class Searching;
     bool goes_on(double done, Patience& patience);
     void reverse_resume();
     void reverse_step();
