@@ -260,6 +260,12 @@ void Ns16550a::tx_done(u64) {
     update_irq();
 }
 
+void Ns16550a::flush() const {
+    if (loopback() || !sink_ || (state_.lcr & kSetBreak)) return;
+    if (state_.shift_busy) sink_->put(state_.shifting);
+    for (usize i = 0; i < state_.tx_count; ++i) sink_->put(state_.tx[i]);
+}
+
 // Receiver -----------------------------------------------------------------------------------------------------------
 
 bool Ns16550a::receive(u8 byte) {

@@ -42,6 +42,9 @@ public:
     bool receive_break();
     /// The levels of CTS, DSR, RI and DCD from the far end.
     void set_modem_inputs(u8 msr_bits);
+    /// What is still in the transmitter goes to the far end at once: the guest has ended, and no time will pass. The
+    /// state stays as it is.
+    void flush() const;
     /// The virtual time that one character takes, for hosts that want to pace themselves.
     u64 character_ns() const;
 

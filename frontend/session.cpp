@@ -120,6 +120,10 @@ void Session::run_slice(Tick limit, DeadHalt dead_halt) {
 
 void Session::guest_stopped(Stop stop) {
     using Cause = Ending::Cause;
+    const bool over = stop.reason == StopReason::PoweredOff || stop.reason == StopReason::ResetEnded ||
+                      stop.reason == StopReason::GuestExit || stop.reason == StopReason::TripleFault;
+    if (over && !ending_)
+        for (const Ns16550a& serial : machine_.pc().serial) serial.flush();
     switch (stop.reason) {
     case StopReason::PoweredOff: end({Cause::Guest, kExitOk, "the guest powered off"}); break;
     case StopReason::ResetEnded: end({Cause::Guest, kExitOk, "the guest reset the machine"}); break;

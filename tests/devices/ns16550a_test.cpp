@@ -107,6 +107,16 @@ TEST_CASE("16550: word length cuts the upper bits in loopback") {
     CHECK(b.uart.read8(0) == 0x41);
 }
 
+// A kernel that writes its last line and ends the machine lost the line's end.
+TEST_CASE("16550: a flush sends what is in the transmitter") {
+    Bench b(0x01);
+    for (const char c : {'a', 'b', 'c', 'd'}) b.uart.write8(0, static_cast<u8>(c));
+    b.wait(b.character + b.character / 2);
+    CHECK(b.out.text == "a");
+    b.uart.flush();
+    CHECK(b.out.text == "abcd");
+}
+
 // The text of kernels that set the divisor only came out cut to the five bits of the reset value.
 TEST_CASE("16550: the far end gets and sends whole bytes whatever the word length") {
     Bench b;
