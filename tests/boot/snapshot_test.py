@@ -1,9 +1,15 @@
 #!/usr/bin/env python3
-"""States saved at random instants of a boot, mid-transfer ones among them, loaded into a new process: ten million ticks
-later that one has the digest of the session that was never interrupted.
+"""States saved at random instants of boots, half of them in the middle of a transfer, loaded into a new process: ten
+million ticks later that one has the digest of the session that was never interrupted.
 
-    snapshot_test.py PROGRAM BUILD_DIR COUNT [SEED]     exit status 77: the guest is not there
+    snapshot_test.py PROGRAM BUILD_DIR COUNT [SEED]     exit status 77: the guests are not there
+
+COUNT is shared out among the boots, 50 to each at least if it is 1000. That a transfer of the wanted kind is under way is
+read in the saved state itself.
 """
+import collections
+import dataclasses
+import math
 import os
 import pathlib
 import random
@@ -12,18 +18,91 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import typing
+
+import state_reader
 
 SKIP = 77
 ON = 10_000_000
-SHARED = pathlib.Path(__file__).resolve().parents[3] / "shared/guests"
-# Ports whose last write begins a transfer, and how long that may last in ticks.
-TRANSFERS = {
-    "FreeDOS": {"floppy": (0x3F5, 2_000_000), "DMA": (0x0A, 2_000_000), "PS/2": (0x60, 100_000), "video": (0x3D5, 10_000)},
-    "Linux from CD": {"IDE": (0x177, 300_000), "PS/2": (0x60, 100_000), "timer": (0x40, 100_000)},
-}
+TRIES = 40
+HERE = pathlib.Path(__file__).resolve().parent
+SHARED = HERE.parents[2] / "shared/guests"
+MEMTEST = "guests/packages/memtest86+/usr/lib/memtest86+/memtest86+ia32.iso"
+GRUB = "guests/packages/grub-rescue-pc/usr/lib/grub-rescue/grub-rescue-"
+
+PIO = (2, 3)  # IdeDrive::Phase, PioIn and PioOut
+
+
+def drive_moves_words(channel):
+    def under_way(state):
+        return any(value in PIO for name, value in state.items() if re.fullmatch(rf"{channel}\.drive\[\d\]\.phase", name))
+    return under_way
+
+
+def bus_master(state):
+    return state["bus_master.primary.status"] & 1  # active
+
+
+def dma_channel(state):
+    """Channel 2 has moved some of its bytes, and not all of them."""
+    return state["dma.byte.channel[2].count"] not in (state["dma.byte.channel[2].base_count"], 0xFFFF)
+
+
+def keyboard(state):
+    return state["keyboard.answer_count"] or state["keyboard.awaiting"] or state["kbc.awaiting"] or state["kbc.status"] & 3
+
+
+def serial(state):
+    return state["com1.shift_busy"] and state["com1.tx_count"]
+
+
+@dataclasses.dataclass
+class Aim:
+    port: int  # the last write to it begins a transfer
+    ticks: int  # that may last so long
+    under_way: typing.Callable
+    earliest: int = 1000  # before that nothing is ever written there
+
+
+FLOPPY = Aim(0x3F5, 20_000_000, lambda state: state["floppy.phase"] == 1)
+DMA_8237 = Aim(0x0A, 20_000_000, dma_channel)
+PS2 = Aim(0x60, 100_000, keyboard)
+IDE_PIO = Aim(0x1F7, 300_000, drive_moves_words("ide_primary"))
+ATAPI_PIO = Aim(0x177, 300_000, drive_moves_words("ide_secondary"))
+
+
+@dataclasses.dataclass
+class Boot:
+    image: typing.Callable  # of the build folder and a scratch folder: a path, or None
+    options: list
+    script: str
+    aims: dict = dataclasses.field(default_factory=dict)
+
+
+def transfers(build, scratch):
+    image = scratch / "transfers.img"
+    if not shutil.which("nasm"):
+        return None
+    subprocess.run(["nasm", "-f", "bin", "-o", image, HERE / "transfers.asm"], check=True)
+    disk = scratch / "disk.img"
+    disk.write_bytes(random.Random(1).randbytes(1 << 20))
+    return image
+
+
 BOOTS = {
-    "FreeDOS": (lambda build: SHARED / "freedos-1440k.img", ["--memory", "16M"], 'wait-screen "A:\\>" 60\ntype "dir\\n"\nrun-seconds 1'),
-    "Linux from CD": (lambda build: build / "guests/default.iso", ["--memory", "48M"], "run-seconds 10"),
+    "transfers": Boot(transfers, ["--memory", "4M", "--disk", "SCRATCH/disk.img"], "run-seconds 8", {
+        "floppy": FLOPPY, "IDE DMA": Aim(0, 200_000, bus_master), "8237 DMA": DMA_8237, "IDE PIO": IDE_PIO, "PS/2": PS2,
+        "serial": Aim(0x3F8, 1_600_000, serial)}),
+    "FreeDOS": Boot(lambda build, scratch: SHARED / "freedos-1440k.img", ["--memory", "16M"],
+                    'wait-screen "A:\\>" 60\ntype "dir\\n"\nrun-seconds 1', {"floppy": FLOPPY, "8237 DMA": DMA_8237}),
+    "Linux from CD": Boot(lambda build, scratch: build / "guests/default.iso", ["--memory", "48M"], "run-seconds 10",
+                          {"ATAPI PIO": ATAPI_PIO}),
+    "GRUB from CD": Boot(lambda build, scratch: build / (GRUB + "cdrom.iso"), ["--memory", "16M", "--boot", "d"], "run-seconds 8",
+                         {"ATAPI PIO": ATAPI_PIO}),
+    "GRUB from floppy": Boot(lambda build, scratch: build / (GRUB + "floppy.img"), ["--memory", "16M", "--floppy"], "run-seconds 20",
+                             {"floppy": FLOPPY, "8237 DMA": DMA_8237}),
+    "memtest86+": Boot(lambda build, scratch: build / MEMTEST, ["--memory", "8M"], "run-seconds 20"),
+    "firmware alone": Boot(lambda build, scratch: pathlib.Path(shutil.which("true")), ["--memory", "2M"], "run-seconds 5", {"PS/2": PS2}),
 }
 
 
@@ -56,43 +135,71 @@ class Session:
         self.process.stderr.close()
 
 
-def instants(session, name, end, count, source):
-    """Half of them anywhere, half within a transfer of each kind in turn."""
-    kinds = list(TRANSFERS[name].items())
-    chosen = []
-    while len(chosen) < count:
-        tick = source.randrange(1000, end)
-        if len(chosen) % 2 == 0:
-            chosen.append((tick, "anywhere"))
+def bus_master_port(session):
+    """Where the firmware has put the engine; transfers.asm keeps it there."""
+    low, high = session.ask("memory phys:0x7e00 2")[0].split()
+    return int(high + low, 16)
+
+
+def save_in_transfer(session, aim, end, state, source, undisturbed):
+    """Saves the state at an instant within a transfer, and gives the tick. Of two writes to the port one after the other
+    the first may begin the transfer and the second end it, or the second may begin one. Short and long after it are
+    equally likely."""
+    for attempt in range(TRIES):
+        place = source.randrange(aim.earliest, end)
+        session.ask(f"seek {place}")
+        second = session.tick(f"last-out {aim.port}")
+        if second is None:
+            aim.earliest = place
             continue
-        kind, (port, length) = kinds[len(chosen) // 2 % len(kinds)]
-        session.ask(f"seek {tick}")
-        began = session.tick(f"last-out {port}")
-        if began is None:
-            session.ask(f"seek {end}")
-            began = session.tick(f"last-out {port}")
-            assert began is not None, f"{name}: nothing is ever written to port {port:x}h"
-        chosen.append((min(began + source.randrange(1, length), end), kind))
-    return chosen
+        session.ask(f"seek {second}")
+        first = session.tick(f"last-out {aim.port}") if attempt % 2 else None
+        began, limit = (second, end) if first is None else (first, second)
+        tick = began + int(math.exp(source.uniform(0, math.log(max(1, min(aim.ticks, limit - began))))))
+        if not undisturbed(tick):
+            continue
+        session.ask(f"seek {tick}\nsavestate {state}")
+        if aim.under_way(state_reader.fields(state)):
+            return tick
+    raise AssertionError(f"no transfer through port {aim.port:x}h is ever under way; the last was at {second}, {began} of {end}")
 
 
-def check(program, name, image, options, script, count, source, scratch):
-    session = Session(program, *options, image)
-    session.ask(script)
+def check(program, name, boot, image, count, source, scratch):
+    options = [str(option).replace("SCRATCH", str(scratch)) for option in boot.options]
+    session = Session(program, *options, *([image] if image.suffix else []))
+    typed = []  # from there to there the session gets keys, which the new process does not
+    for line in boot.script.split("\n"):
+        before = session.tick("position")
+        session.ask(line)
+        if line.startswith("type"):
+            typed.append((before, session.tick("position")))
     end = session.tick("position") - ON
-    bad = []
-    for tick, kind in instants(session, name, end, count, source):
+
+    def undisturbed(tick):
+        return not any(first < tick + ON and tick <= last for first, last in typed)
+
+    aims = {kind: dataclasses.replace(aim) for kind, aim in boot.aims.items()}
+    if "IDE DMA" in aims:
+        aims["IDE DMA"] = dataclasses.replace(aims["IDE DMA"], port=bus_master_port(session))
+    bad, done = [], collections.Counter()
+    for n in range(count):
         state = scratch / "state"
-        session.ask(f"seek {tick}\nsavestate {state}\nseek {tick + ON}")
+        kind = list(aims)[n // 2 % len(aims)] if aims and n % 2 else "anywhere"
+        if kind == "anywhere":
+            tick = next(tick for tick in iter(lambda: source.randrange(1000, end), None) if undisturbed(tick))
+            session.ask(f"seek {tick}\nsavestate {state}")
+        else:
+            tick = save_in_transfer(session, aims[kind], end, state, source, undisturbed)
+        session.ask(f"seek {tick + ON}")
         wanted = session.ask("digest")
-        fresh = Session(program, *options, image)
+        fresh = Session(program, *options, *([image] if image.suffix else []))
         got = fresh.ask(f"loadstate {state}\nrun-instructions {ON}\ndigest")
         fresh.close()
+        done[kind] += 1
         if got[-1] != wanted[-1]:
             bad.append((tick, kind))
-        state.unlink()
     session.close()
-    print(f"{name}: {count - len(bad)} of {count} as expected")
+    print(f"{name}: {count - len(bad)} of {count} as expected: " + ", ".join(f"{n} {kind}" for kind, n in done.items()), flush=True)
     return bad
 
 
@@ -100,20 +207,24 @@ def main():
     program, build, count = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve(), int(sys.argv[3])
     seed = int(sys.argv[4]) if len(sys.argv) > 4 else 86
     source = random.Random(seed)
-    failed, ran = False, False
-    with tempfile.TemporaryDirectory(dir=build) as scratch:
-        for name, (image, options, script) in BOOTS.items():
-            path = image(build)
-            if not path.exists():
-                print(f"{name} is left out: {path} is not there")
-                continue
-            ran = True
-            path = pathlib.Path(shutil.copy(path, scratch))  # somebody else may use it
-            bad = check(program, name, path, options, script, count // len(BOOTS), source, pathlib.Path(scratch))
-            for tick, kind in bad:
+    failed = False
+    with tempfile.TemporaryDirectory(dir=build) as folder:
+        scratch = pathlib.Path(folder)
+        there = {}
+        for name, boot in BOOTS.items():
+            image = boot.image(build, scratch)
+            if image is None or not image.exists():
+                print(f"{name} is left out: its image is not there")
+            elif image.suffix and image.parent != scratch:
+                there[name] = pathlib.Path(shutil.copy(image, scratch))  # somebody else may use it
+            else:
+                there[name] = image
+        for n, (name, image) in enumerate(there.items()):
+            share = (count + n) // len(there)
+            for tick, kind in check(program, name, BOOTS[name], image, share, source, scratch):
                 failed = True
                 print(f"{name}: another digest {ON} ticks after the state of tick {tick} ({kind}); seed {seed}")
-    return 1 if failed else 0 if ran else SKIP
+    return 1 if failed else 0 if there else SKIP
 
 
 if __name__ == "__main__":

@@ -119,6 +119,19 @@ class Files(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("nowhere/x.r86' cannot be written", done.stderr)
 
+    def test_an_old_file_stays_if_the_new_one_does_not_fit(self):
+        old, fresh, limit = self.folder / "old", self.folder / "fresh", 20000
+        old.write_bytes(b"old")
+        done = subprocess.run([PROGRAM, "--headless", "--memory", "8M", "--script", "-", self.guest],
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+                              input=f'wait-screen "hello"\nsavestate {old}\nsavestate {fresh}\n', capture_output=True, text=True, timeout=120)
+        answers = done.stdout.splitlines()
+        self.assertRegex(answers[1], "^error '.*old' cannot be written: ")
+        self.assertRegex(answers[2], "^error '.*fresh' cannot be written: ")
+        self.assertEqual(old.read_bytes(), b"old")
+        self.assertEqual([path.name for path in self.folder.glob("old*")], ["old"])
+        self.assertFalse(fresh.exists())
+
     def state(self, content):
         path = self.folder / "state"
         path.write_bytes(content)
