@@ -2,7 +2,7 @@
 """What time travel costs on this host, as a table: the recorder's overhead, the size of a recording, the pause of a
 checkpoint, the latency of a step backwards, and the time and size of a saved state.
 
-    tests/bench/time_travel.py [--build DIR] [--runs 5] [--only overhead,log,pause,reverse,state] [--out FILE]
+    tests/bench/time_travel.py [--build DIR] [--runs 5] [--only overhead,kernels,log,...] [--out FILE]
 
 Overhead is CPU time from schedstat, of the emulation thread and of all threads, as medians of interleaved runs. Latencies
 are the emulation thread's CPU time, which a busy host does not stretch; the wall clock's stand beside them.
@@ -13,13 +13,23 @@ import os
 import pathlib
 import random
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 
+from kernels import KERNELS
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROMPT = 'wait-screen "rewind86:/# " 180'
+
+
+def thread_seconds(pid):
+    """CPU time of the emulation thread, of all threads."""
+    used = {os.path.basename(os.path.dirname(path)): int(open(path).read().split()[0]) / 1e9
+            for path in glob.glob(f"/proc/{pid}/task/*/schedstat")}
+    return used[str(pid)], sum(used.values())
 
 
 class Session:
@@ -58,11 +68,7 @@ class Session:
         return int(self.ask("position")[0].split()[1])
 
     def cpu(self):
-        """Seconds of the emulation thread, of all threads."""
-        pid = self.process.pid
-        used = {os.path.basename(os.path.dirname(path)): int(open(path).read().split()[0]) / 1e9
-                for path in glob.glob(f"/proc/{pid}/task/*/schedstat")}
-        return used[str(pid)], sum(used.values())
+        return thread_seconds(self.process.pid)
 
     def end(self):
         self.process.stdin.close()
@@ -91,6 +97,46 @@ def overhead(program, guest, runs):
     return rows
 
 
+def kernel_cpu(program, image, arguments):
+    """Seconds of the emulation thread, of all threads, between START and DONE of a kernel of the benchmark's image."""
+    process = subprocess.Popen([program, "--headless", "--memory", "64M", "--floppy", image, "--serial", "stdio", *arguments],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        begin = None
+        for line in process.stdout:
+            if line.strip().endswith(b"START"):
+                begin = thread_seconds(process.pid)
+            elif line.startswith(b"DONE") and begin:
+                return [after - before for before, after in zip(begin, thread_seconds(process.pid))]
+            assert b"FAIL" not in line, line
+    finally:
+        process.kill()
+        process.wait()
+
+
+def kernels(program, suite, runs):
+    """The recorder's overhead on each kernel, and in the mean."""
+    plain = (suite / "bare/bench.img").read_bytes()
+    share, worst = {0: [], 1: []}, []
+    with tempfile.TemporaryDirectory() as scratch:
+        image = pathlib.Path(scratch, "bench.img")
+        for number, (name, units) in enumerate(KERNELS.items()):
+            image.write_bytes(plain[:520] + struct.pack("<III", number, units * 4, 1) + plain[532:])
+            used = {False: [], True: []}
+            for _ in range(runs):
+                for on in used:
+                    used[on].append(kernel_cpu(program, image, [] if on else ["--rewind", "off"]))
+            median = {on: [statistics.median(v[i] for v in values) for i in (0, 1)] for on, values in used.items()}
+            ratios = [median[True][i] / median[False][i] for i in (0, 1)]
+            for i in (0, 1):
+                share[i].append(ratios[i])
+            worst.append((ratios[0], name))
+            print(f"  {name}: {(ratios[0] - 1) * 100:+.1f} % / {(ratios[1] - 1) * 100:+.1f} % of {median[False][0]:.2f} s", file=sys.stderr, flush=True)
+    means = [(statistics.geometric_mean(share[i]) - 1) * 100 for i in (0, 1)]
+    return [(f"recorder, mean of {len(KERNELS)} kernels of the benchmark, emulation thread / all threads", f"{means[0]:+.1f} % / {means[1]:+.1f} %",
+             f"medians of {runs} interleaved runs; most in {max(worst)[1]}, {(max(worst)[0] - 1) * 100:+.1f} %")]
+
+
 def log(program, build, runs):
     folder = build / "guests/packages/debian-installer-12-netboot-i386/usr/lib/debian-installer/images/12/i386/text/debian-installer/i386"
     if not folder.exists():
@@ -98,13 +144,13 @@ def log(program, build, runs):
     with tempfile.TemporaryDirectory() as scratch:
         recording = pathlib.Path(scratch, "installer.r86")
         session = Session(program, "--memory", "512M", "--kernel", folder / "linux", "--initrd", folder / "initrd.gz", "--append",
-                          "vga=normal", "--record", recording)
+                          "vga=normal fb=false cryptomgr.notests", "--record", recording)
         session.ask('wait-screen "Select a language" 600')
         before = recording.stat().st_size
         for _ in range(60):
-            session.ask("key down")
-            session.ask("key up")
-            session.ask("run-seconds 0.8")
+            for key in ("down", "up"):
+                session.ask(f"key {key}")
+                session.ask("run-seconds 0.5")
         size = recording.stat().st_size - before
         session.end()
         whole = recording.stat().st_size
@@ -142,6 +188,19 @@ def reverse(program, guest, instants):
             ("the second step beside it", row(second), f"wall clock {row(second, 1)}; a million ticks more: {seeks[0][0]:.0f} ms")]
 
 
+def search(program, guest):
+    """A search for what never happened goes through the whole session; against replaying it without one."""
+    session = Session(program, "--cdrom", guest, "--boot", "d")
+    ran = session.timed("run-instructions 2000000000")[0]
+    end = session.position()
+    rows = []
+    for what, word in (("a write to a page that changes", "last-write phys:0x46D 1"), ("a port", "last-out 0xFFFE"), ("an exception", "exception prev 0x77")):
+        spent = session.timed(word)[0]
+        rows.append((f"search through {end / 1e9:.1f}e9 ticks for {what}", f"{ran / spent:.2f} of the guest's own speed", f"{spent:.0f} ms; the session itself took {ran:.0f} ms"))
+    session.end()
+    return rows
+
+
 def state(program, guest, runs):
     with tempfile.TemporaryDirectory() as scratch:
         path = pathlib.Path(scratch, "state")
@@ -164,14 +223,16 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--instants", type=int, default=100)
-    parser.add_argument("--only", default="overhead,log,pause,reverse,state")
+    parser.add_argument("--only", default="overhead,kernels,log,pause,reverse,search,state")
+    parser.add_argument("--suite", type=pathlib.Path, default=ROOT.parent / "shared/bench", help="where bare/bench.img is")
     parser.add_argument("--out", type=pathlib.Path)
     options = parser.parse_args()
     build = options.build.resolve()
     program, guest = build / "rewind86", build / "guests/default.iso"
     makers = {"overhead": lambda: overhead(program, guest, options.runs), "log": lambda: log(program, build, options.runs),
               "pause": lambda: pause(program, guest, build, options.runs), "reverse": lambda: reverse(program, guest, options.instants),
-              "state": lambda: state(program, guest, options.runs)}
+              "state": lambda: state(program, guest, options.runs), "search": lambda: search(program, guest),
+              "kernels": lambda: kernels(program, options.suite, options.runs)}
     lines = ["| what | figure | how |", "|---|---|---|"]
     for name in options.only.split(","):
         for row in makers[name]():
