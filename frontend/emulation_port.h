@@ -11,7 +11,7 @@
 namespace r86 {
 
 struct SessionStatus {
-    double mips = 0;          ///< ticks per host microsecond over the last half second
+    double mips = 0;          ///< instructions per host microsecond over the last half second, halts not counted
     double speed_percent = 0; ///< virtual time against the wall clock over the last half second
     Tick tick = 0;
     u64 virtual_ns = 0;

@@ -185,6 +185,7 @@ private:
     Pacer::Clock::time_point status_at_{};
     Pacer::Clock::time_point counted_at_ = Pacer::Clock::now();
     Tick counted_tick_ = 0;
+    u64 counted_retired_ = 0;
     u64 counted_ns_ = 0;
     std::array<u64, 2> activity_{};
 };

@@ -63,10 +63,13 @@ void Session::update_status(bool at_once) {
     if (now - counted_at_ >= kFigures) {
         // Who went back in between has no pace.
         const bool onwards = status_.tick >= counted_tick_ && status_.virtual_ns >= counted_ns_;
-        status_.mips = onwards ? static_cast<double>(status_.tick - counted_tick_) / passed : 0;
+        const u64 retired = machine_.retired();
+        status_.mips =
+            onwards && retired >= counted_retired_ ? static_cast<double>(retired - counted_retired_) / passed : 0;
         status_.speed_percent = onwards ? static_cast<double>(status_.virtual_ns - counted_ns_) / 10.0 / passed : 0;
         counted_at_ = now;
         counted_tick_ = status_.tick;
+        counted_retired_ = retired;
         counted_ns_ = status_.virtual_ns;
     }
     status_.drives = list_drives();

@@ -2,6 +2,8 @@
 """Checks that includes only point down, and that everything below the machine is blind to the host.
 
     frontend -> machine -> {bios, devices, cpu} -> core
+
+    check_layers.py [FOLDER]    (without it: the tree that this file is part of)
 """
 import pathlib
 import re
@@ -50,4 +52,5 @@ def main(root: pathlib.Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(pathlib.Path(sys.argv[1])))
+    own = pathlib.Path(__file__).resolve().parent.parent
+    sys.exit(main(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else own))
