@@ -48,9 +48,8 @@ bool crosses(u64 linear, unsigned size) { return (linear & kPageMask) + size > k
 /// Where an access of the current privilege to a page that is watched for its code or its page tables goes, if it was
 /// translated before and nobody else wants to know; nullptr: ask in full. DOS keeps code, data and stack in one page.
 static Page* watched_page(Cpu& cpu, u64 linear, unsigned size, bool user, PhysAddr& physical) {
-    Mmu& mmu = cpu.mmu();
     if (user != (cpu.cpl() == 3) || crosses(linear, size)) return nullptr;
-    return mmu.known_watched(linear, physical) && mmu.may_open(linear, physical) ? &cpu.memory.page(physical) : nullptr;
+    return cpu.mmu().known_watched(linear, physical);
 }
 
 Fault Cpu::read_slow(u64 linear, unsigned size, u64& out, bool user) {

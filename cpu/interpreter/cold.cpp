@@ -146,12 +146,10 @@ void end_watched_store(Cpu* cpu, const Op*, i64 budget, TlbTable*, u64 eip, u64 
     return go(cpu, store.next, budget, cpu->mmu().table, eip, scratch);
 }
 
-/// A store to a page with decoded code or page tables: tells who watches, and opens the page for one operation. False:
-/// the generic form must do it.
-bool open_watched_page(Cpu& cpu, const Op* op, unsigned slots, u64 linear, PhysAddr physical, unsigned size) {
+/// A store to a page with decoded code or page tables: tells who watches, and opens the page for one operation.
+void open_watched_page(Cpu& cpu, const Op* op, unsigned slots, u64 linear, PhysAddr physical, const Page& page,
+                       unsigned size) {
     Mmu& mmu = cpu.mmu();
-    if (!mmu.may_open(linear, physical)) return false;
-    const Page& page = cpu.memory.page(physical);
     if (page.watch & kWatchPageTable) mmu.page_table_write(physical, size);
     RunState::WatchedStore& store = cpu.run_state.watched_store;
     store.code = nullptr;
@@ -171,7 +169,6 @@ bool open_watched_page(Cpu& cpu, const Op* op, unsigned slots, u64 linear, PhysA
     const u64 page_linear = linear & ~kPageMask;
     *store.entry = {page_linear, static_cast<i64>(reinterpret_cast<std::intptr_t>(page.write) -
                                                   static_cast<std::intptr_t>(page_linear))};
-    return true;
 }
 
 } // namespace
@@ -179,7 +176,9 @@ bool open_watched_page(Cpu& cpu, const Op* op, unsigned slots, u64 linear, PhysA
 /// DOS keeps code, data and stack in one page: a watched page that was written to before needs no second look.
 static bool open_known(Cpu& cpu, const Op* op, unsigned slots, u64 linear, unsigned size) {
     PhysAddr physical;
-    return cpu.mmu().known_watched(linear, physical) && open_watched_page(cpu, op, slots, linear, physical, size);
+    const Page* page = cpu.mmu().known_watched(linear, physical);
+    if (page) open_watched_page(cpu, op, slots, linear, physical, *page, size);
+    return page;
 }
 
 /// What a miss came to. Small enough for registers.
@@ -207,7 +206,10 @@ template <unsigned size, bool write, unsigned slots>
     const TlbEntry& entry = write ? mmu.table->write[tlb_index(linear)] : mmu.table->read[tlb_index(linear)];
     if (entry.tag == (linear & ~kPageMask)) return {Refill::Retry, {}};
     if constexpr (slots > 0)
-        if (open_watched_page(cpu, op, slots, linear, physical, size)) return {Refill::Opened, {}};
+        if (mmu.may_open(linear, physical)) {
+            open_watched_page(cpu, op, slots, linear, physical, cpu.memory.page(physical), size);
+            return {Refill::Opened, {}};
+        }
     return {Refill::Generic, {}};
 }
 

@@ -219,14 +219,17 @@ bool Mmu::fill(u64 linear, Access access) {
     return entry.tag == (linear & ~kPageMask);
 }
 
-bool Mmu::known_watched(u64 linear, PhysAddr& out) const {
-    const u64 page_linear = linear & ~kPageMask;
-    if (table->write[tlb_index(linear)].tag != (page_linear | TlbEntry::kSlow)) return false;
-    const Checked& known =
-        current_->side[cpu_.cpl() == 3].checked[static_cast<usize>(Access::Write)][checked_slot(linear)];
-    if (known.tag != page_linear) return false;
-    out = {known.physical | (linear & kPageMask)};
-    return cpu_.memory.page(out).watch & (kWatchCode | kWatchPageTable);
+Page* Mmu::known_watched(u64 linear, PhysAddr& out) const {
+    const TlbEntry& entry = table->write[tlb_index(linear)];
+    if (entry.tag != ((linear & ~kPageMask) | TlbEntry::kSlow) || breakpoints_armed_) return nullptr;
+    // The entry knows the host address, and RAM stands at its own address: no other table is asked.
+    const std::span<u8> ram = cpu_.memory.ram();
+    const u64 offset = linear + static_cast<u64>(entry.addend) - reinterpret_cast<std::uintptr_t>(ram.data());
+    if (offset >= ram.size()) return nullptr;
+    out = {offset};
+    Page& page = cpu_.memory.page(out);
+    constexpr u8 kOurs = kWatchCode | kWatchPageTable;
+    return (page.watch & kOurs) && !(page.watch & static_cast<u8>(~kOurs)) ? &page : nullptr;
 }
 
 bool Mmu::may_open(u64 linear, PhysAddr physical) const {

@@ -38,9 +38,9 @@ public:
     Fault translate(u64 linear, Access access, bool user, PhysAddr& out);
     /// As translate at the current privilege; true if the hot entry is now there, so that a retry will hit.
     bool fill(u64 linear, Access access);
-    /// A store at `linear` goes to a page that is watched for its code or its page tables and that was translated
-    /// before; `out` is where. False says nothing.
-    bool known_watched(u64 linear, PhysAddr& out) const;
+    /// The page that a store of the current privilege at `linear` goes to, if it was translated before and is watched
+    /// for its code or its page tables and for nothing else; `out` is where. nullptr says nothing.
+    Page* known_watched(u64 linear, PhysAddr& out) const;
     /// May a store through this translation go to the page once those who watch its code or its page tables know?
     bool may_open(u64 linear, PhysAddr physical) const;
     bool walk_for_debugger(u64 linear, PhysAddr& out) const;
