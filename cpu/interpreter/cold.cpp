@@ -191,9 +191,13 @@ struct Refill {
 /// Without, a fault is found again, and raised, by the generic form.
 template <unsigned size, bool write, unsigned slots>
 [[gnu::noinline]] static Refill refill(Cpu& cpu, const Op* op, i64 budget, u64 eip, u64 linear) {
-    if constexpr (slots > 0)
-        if (open_known(cpu, op, slots, linear, size)) return {Refill::Opened, {}};
     Mmu& mmu = cpu.mmu();
+    if constexpr (slots > 0) {
+        if (open_known(cpu, op, slots, linear, size)) return {Refill::Opened, {}};
+    } else if constexpr (write) { // the generic form knows the page, too
+        PhysAddr known;
+        if (mmu.known_watched(linear, known)) return {Refill::Generic, {}};
+    }
     const bool user = cpu.cpl() == 3;
     if (!mmu.table_for(user)) return {Refill::Generic, {}}; // alignment is checked before pages
     PhysAddr physical;
