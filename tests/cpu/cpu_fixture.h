@@ -3,9 +3,11 @@
 /// tests in this folder. Semantic functions are called directly (`execute`) or whole programs are run (`step`).
 #include "cpu/cpu.h"
 #include "cpu/interpreter/interpreter.h"
+#include "cpu/mmu/mmu.h"
 #include "cpu/segmentation/segmentation.h"
 #include "cpu/semantics.h"
 #include "tests/catch.h"
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <initializer_list>
@@ -39,10 +41,10 @@ class CpuFixture {
 public:
     explicit CpuFixture(const char* model_name = "max") : model(find_cpu_model(model_name)) {
         cpu.hooks.acknowledge_interrupt = [this] { return interrupt_vector; };
-        // How ctest runs every test in every setting of the interpreter: "MAX_BLOCK CHAIN".
+        // How ctest runs every test in every setting of the interpreter: "MAX_BLOCK CHAIN DROP_EVERY".
         if (const char* settings = std::getenv("R86_TEST_INTERPRETER")) {
             unsigned max_block = 0, chain = 0;
-            if (std::sscanf(settings, "%u %u", &max_block, &chain) != 2)
+            if (std::sscanf(settings, "%u %u %u", &max_block, &chain, &drop_every) != 3)
                 throw std::runtime_error("R86_TEST_INTERPRETER");
             cpu.interpreter().set_settings({max_block, chain != 0});
         }
@@ -56,6 +58,8 @@ public:
     Cpu cpu{model, memory, io, clock, log};
     CpuState& s = cpu.s;
     u8 interrupt_vector = 0x20;
+    unsigned drop_every = 0; ///< ticks between moments at which decoded blocks and translations are dropped; 0: never
+    u32 random = 1;
 
     // ---- memory -------------------------------------------------------------------------------------------------
     u8 peek8(u32 at) { return static_cast<u8>(memory.read(PhysAddr{at}, 1)); }
@@ -223,7 +227,18 @@ public:
         return execute(exec::mov_sreg, with(operand(OperandKind::Segment, seg), operand(OperandKind::Gpr, RAX, 2)));
     }
     /// Runs the program in memory for `ticks` ticks.
-    RunStop step(Tick ticks = 1) { return cpu.run(s.tick + ticks); }
+    RunStop step(Tick ticks = 1) {
+        if (!drop_every) return cpu.run(s.tick + ticks);
+        const Tick end = s.tick + ticks;
+        RunStop stop = RunStop::Target;
+        while (stop == RunStop::Target && s.tick < end) {
+            random = random * 1664525 + 1013904223;
+            stop = cpu.run(std::min(end, s.tick + 1 + (random >> 16) % drop_every));
+            if (random & 0x80000000) cpu.interpreter().drop_blocks();
+            if (random & 0x40000000) cpu.mmu().flush_all();
+        }
+        return stop;
+    }
 
     u32 esp() const { return static_cast<u32>(s.gpr[RSP]); }
     u32 eip() const { return static_cast<u32>(s.rip); }
