@@ -88,6 +88,7 @@ struct Msrs {
     u64 star = 0; ///< SYSCALL, for long mode and AMD-like models
     u64 lstar = 0, cstar = 0, fmask = 0, kernel_gs_base = 0;
     std::array<u64, 4> machine_check{}; ///< P5_MC_ADDR, P5_MC_TYPE, MCG_STATUS, MCG_CTL
+    std::array<u64, 4> bank_control{~u64{0}, ~u64{0}, ~u64{0}, ~u64{0}}; ///< MCi_CTL: every error enabled
 };
 
 struct CpuState {

@@ -47,7 +47,8 @@ void visit_x87(StateVisitor& v, X87State& x87) {
 
 void visit_msrs(StateVisitor& v, Msrs& msr) {
     auto& [apic_base, efer, sysenter_cs, sysenter_esp, sysenter_eip, pat, mtrr_def_type, mtrr_variable, mtrr_fixed,
-           tsc_offset, bios_update, misc_enable, star, lstar, cstar, fmask, kernel_gs_base, machine_check] = msr;
+           tsc_offset, bios_update, misc_enable, star, lstar, cstar, fmask, kernel_gs_base, machine_check,
+           bank_control] = msr;
     v.begin("msr");
     v.field("apic_base", apic_base);
     v.field("efer", efer);
@@ -67,6 +68,7 @@ void visit_msrs(StateVisitor& v, Msrs& msr) {
     v.field("fmask", fmask);
     v.field("kernel_gs_base", kernel_gs_base);
     v.field("machine_check", machine_check);
+    v.field("bank_control", bank_control);
     v.end();
 }
 

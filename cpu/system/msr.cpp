@@ -44,7 +44,7 @@ enum Msr : u32 {
     kEfer = 0xC0000080,
 };
 
-constexpr unsigned kMachineCheckBanks = 4;
+constexpr unsigned kMachineCheckBanks = std::tuple_size_v<decltype(Msrs::bank_control)>;
 constexpr u64 kMtrrCapValue = 0x508; // 8 variable ranges, fixed ranges, write combining
 
 unsigned family(const Cpu& cpu) { return (cpu.model.signature >> 8) & 15; }
@@ -102,8 +102,8 @@ Fault Cpu::read_msr(u32 index, u64& value) {
         return Fault::none();
     };
     if (const u64* mtrr = stored_mtrr(*this, index)) return give(true, *mtrr);
-    if (is_bank(index)) // MCi_CTL: every error enabled; STATUS, ADDR, MISC: nothing ever happened
-        return give(model.has(Feature::MCA), index % 4 == 0 ? ~u64{0} : 0);
+    if (is_bank(index)) // MCi_CTL; STATUS, ADDR, MISC: nothing ever happened
+        return give(model.has(Feature::MCA), index % 4 == 0 ? s.msr.bank_control[(index - kMc0Ctl) / 4] : 0);
     switch (index) {
     case kP5McAddr: return give(model.has(Feature::MCE), s.msr.machine_check[0]);
     case kP5McType: return give(model.has(Feature::MCE), s.msr.machine_check[1]);
@@ -142,8 +142,13 @@ Fault Cpu::write_msr(u32 index, u64 value) {
         return Fault::none();
     };
     if (u64* mtrr = stored_mtrr(*this, index)) return store(mtrr_value_legal(*this, index, value), *mtrr);
-    if (is_bank(index)) // MCi_STATUS may only be cleared (SDM Vol. 3, 15.3.2.2)
+    if (is_bank(index)) {
+        // MCi_CTL takes all ones or all zeros on these processors (SDM Vol. 3, 15.3.2.1), MCi_STATUS may only be
+        // cleared (15.3.2.2).
+        const bool whole = value == 0 || value == ~u64{0};
+        if (index % 4 == 0) return store(model.has(Feature::MCA) && whole, s.msr.bank_control[(index - kMc0Ctl) / 4]);
         return refuse_unless(model.has(Feature::MCA) && (index % 4 != 1 || value == 0));
+    }
     switch (index) {
     case kP5McAddr: return store(model.has(Feature::MCE), s.msr.machine_check[0]);
     case kP5McType: return store(model.has(Feature::MCE), s.msr.machine_check[1]);

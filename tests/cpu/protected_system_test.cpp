@@ -321,7 +321,12 @@ TEST_CASE("MSRs: what guests touch works, what is unknown is #GP") {
         REQUIRE(rdmsr(f, 0x401 + 4 * bank, status) == Fault::none());
         CHECK(status == 0);
         CHECK(wrmsr(f, 0x401 + 4 * bank, 1) == Fault::gp(0));
-        CHECK(wrmsr(f, 0x400 + 4 * bank, ~u64{0}) == Fault::none());
+        for (const u64 control : {u64{0}, ~u64{0}}) { // they used to read as all ones whatever was written
+            CHECK(wrmsr(f, 0x400 + 4 * bank, control) == Fault::none());
+            u64 read = 1;
+            REQUIRE(rdmsr(f, 0x400 + 4 * bank, read) == Fault::none());
+            CHECK(read == control);
+        }
     }
     CHECK(rdmsr(f, 0x1A0, value) == Fault::none());
     CHECK(rdmsr(f, 0xC0000080, value) == Fault::gp(0)); // no NX, no EFER
