@@ -90,6 +90,17 @@ def subjects():
     return out, wrong
 
 
+def shown_where(where):
+    out = ["", "## What is shown where", "", "From `tests/cpu/subjects.txt`; a name that is not there fails a test."]
+    for entry in where:
+        if isinstance(entry, str):
+            out += ["", f"### {entry}", "", "| subject | file | cases |", "|---|---|---|"]
+        else:
+            subject, path, cases = entry
+            out.append(f"| {subject} | `{path}` | {'<br>'.join(cases)} |")
+    return out
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=pathlib.Path, nargs="?")
@@ -159,13 +170,7 @@ def main():
         out.append(f"| What random programs found; seven interpreter settings; one digest for all hosts | {found[2]} | "
                    f"{int(found[1]):,} | an Intel processor, recorded | {'passed' if status == 0 else 'FAILED'} |")
 
-    out += ["", "## What is shown where", "", "From `tests/cpu/subjects.txt`; a name that is not there fails a test.", ""]
-    for entry in where:
-        if isinstance(entry, str):
-            out += ["", f"### {entry}", "", "| subject | file | cases |", "|---|---|---|"]
-        else:
-            subject, path, cases = entry
-            out.append(f"| {subject} | `{path}` | {'; '.join(cases)} |")
+    out += shown_where(where)
 
     _, coverage = run(tests / "native_differential", "--coverage", 20_000)
     out += ["", "## Random programs: which instructions", "",

@@ -72,7 +72,7 @@ TEST_CASE("fault pairs: every exception, an NMI and an interrupt with every faul
         }
 }
 
-TEST_CASE("fault pairs: while a double fault is delivered anything is a shutdown, which an NMI does not end") {
+TEST_CASE("fault pairs: while a double fault is delivered any fault is a shutdown") {
     for (const Second second : {Second::NotPresent, Second::WrongType, Second::InnerStack}) {
         CpuFixture f;
         f.protected_mode(3);
