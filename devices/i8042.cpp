@@ -262,6 +262,7 @@ void I8042::data(u8 value) {
 void I8042::write_output_port(u8 value) {
     state_.output_port = value & (kP20Reset | kP21A20);
     a20.set(value & kP21A20);
+    if (a20_hook_) a20_hook_((value & kP21A20) != 0);
     cpu_reset.set(!(value & kP20Reset));
 }
 

@@ -24,6 +24,9 @@ public:
     Line a20;       ///< P21
     Line cpu_reset; ///< P20, high-active
 
+    /// Called with P21 whenever the output port is written, also if that changes nothing.
+    void on_a20(std::function<void(bool enabled)> hook) { a20_hook_ = std::move(hook); }
+
     void reset(ResetKind kind) override;
     void visit(StateVisitor& visitor) override;
     u8 read8(u16 offset) override;
@@ -70,6 +73,7 @@ private:
     Ps2Device& mouse_;
     Timer timer_;
     State state_;
+    std::function<void(bool)> a20_hook_;
 };
 
 } // namespace r86

@@ -16,6 +16,7 @@ void Port92::write8(u16, u8 value) {
     const bool init = (value & kFastInit) && !(s_.value & kFastInit);
     s_.value = value & kKeptBits;
     fast_a20.set((value & kFastA20) != 0);
+    if (a20_hook_) a20_hook_((value & kFastA20) != 0);
     if (init) init_pulse.pulse();
 }
 

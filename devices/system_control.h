@@ -6,6 +6,8 @@
 #include "core/bus.h"
 #include "core/device.h"
 #include "core/line.h"
+#include <functional>
+#include <utility>
 
 namespace r86 {
 
@@ -17,14 +19,18 @@ public:
     void reset(ResetKind kind) override;
     void visit(StateVisitor& visitor) override;
 
-    Line fast_a20;   ///< ORed on the board with the keyboard controller's A20 pin
+    Line fast_a20;   ///< P92.FAST_A20
     Line init_pulse; ///< a rising edge asks for INIT of the processor
+
+    /// Called with FAST_A20 at every write, also one that changes nothing.
+    void on_a20(std::function<void(bool enabled)> hook) { a20_hook_ = std::move(hook); }
 
 private:
     struct State {
         u8 value = 0;
     };
     State s_;
+    std::function<void(bool)> a20_hook_;
 };
 
 /// Port CF9h.

@@ -38,7 +38,11 @@ Pc::Pc(MachineConfig& config, Log& log_)
     wire_ports();
     wire_resets();
     wire_drives(config);
-    for (unsigned n = 0; n < serial.size(); ++n) serial[n].connect(config.serial[n]);
+    for (unsigned n = 0; n < serial.size(); ++n) {
+        serial[n].connect(config.serial[n]);
+        // Whatever is at the other end is there and ready: hosts wait for these before they open the line or send.
+        if (config.serial[n]) serial[n].set_modem_inputs(Ns16550a::kCts | Ns16550a::kDsr | Ns16550a::kDcd);
+    }
     parallel.connect(config.parallel);
     wire_debugging(config);
     wire_pci();
@@ -58,8 +62,10 @@ void Pc::wire_processor() {
     pm.smi.connect([this](bool level) {
         if (level) cpu.raise_smi();
     });
-    port92.fast_a20.connect([this](bool) { update_a20(); });
-    kbc.a20.connect([this](bool) { update_a20(); });
+    // The last write counts, by whichever of the two. A wired OR could not be switched off by software that knows one
+    // of them alone: the keyboard controller comes out of its reset with A20 on, and SeaBIOS switches the other one on.
+    port92.on_a20([this](bool enabled) { cpu.set_a20(enabled); });
+    kbc.on_a20([this](bool enabled) { cpu.set_a20(enabled); });
     events.on_earlier([this] { cpu.request_exit(); });
 }
 
@@ -168,6 +174,7 @@ void Pc::wire_ports() {
     io.map(0x070, 4, rtc, "rtc");
     io.map(0x080, 1, post, "post code");
     io.map(0x081, 15, dma.pages(), "dma pages", 1);
+    io.map(0x092, 1, port92, "port 92h");
     io.map(0x0A0, 2, pic_slave, "pic slave");
     io.map(0x0B2, 2, pm.apm_ports(), "apm control");
     io.map(0x0C0, 32, dma.word_controller(), "dma 2");
@@ -313,7 +320,7 @@ void Pc::for_each_device(F&& f) {
 
 void Pc::reset(ResetKind kind) {
     for_each_device([kind](const char*, Device& device) { device.reset(kind); });
-    update_a20();
+    cpu.set_a20(true);
     cpu.reset(kind);
     requests = {};
 }

@@ -142,7 +142,6 @@ private:
     void wire_drives(MachineConfig& config);
     void wire_pci();
     void map_firmware();
-    void update_a20() { cpu.set_a20(port92.fast_a20.level() || kbc.a20.level()); }
     void request(bool BoardRequests::*what);
 
     /// Every chip with its name, in the order of reset and visit.

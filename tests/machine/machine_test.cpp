@@ -118,6 +118,50 @@ TEST_CASE("a triple fault restarts the processor, or ends the run with no_reboot
     CHECK(loops.read_physical(0x500, 1)[0] > 10);
 }
 
+TEST_CASE("A20: port 92h and the keyboard controller both switch it, and the last write counts") {
+    MachineConfig config;
+    config.memory_bytes = u64{4} << 20;
+    config.no_vgabios = true;
+    config.bios.assign(0x10000, 0xF4); // HLT
+    Machine machine(std::move(config));
+    Pc& pc = machine.pc();
+    const auto by_controller = [&](bool on) {
+        pc.io.write(0x64, 1, 0xD1);
+        pc.io.write(0x60, 1, on ? 0xDF : 0xDD);
+    };
+    CHECK(pc.cpu.s.a20);
+    CHECK((pc.io.read(0x92, 1) & 3) == 0);
+    pc.io.write(0x92, 1, 0x02); // as firmware leaves it
+    CHECK(pc.io.read(0x92, 1) == 0x02);
+    by_controller(false);
+    CHECK_FALSE(pc.cpu.s.a20);
+    by_controller(true);
+    CHECK(pc.cpu.s.a20);
+    pc.io.write(0x92, 1, 0x00);
+    CHECK_FALSE(pc.cpu.s.a20);
+    by_controller(true); // its own pin was high all the time
+    CHECK(pc.cpu.s.a20);
+    pc.io.write(0x92, 1, 0x00);
+    pc.io.write(0x64, 1, 0xDF);
+    CHECK(pc.cpu.s.a20);
+    pc.reset(ResetKind::Hard);
+    CHECK(pc.cpu.s.a20);
+}
+
+TEST_CASE("a connected serial port shows clear to send, data set ready and carrier") {
+    struct Sink : ByteSink {
+        void put(u8) override {}
+    } sink;
+    MachineConfig config;
+    config.memory_bytes = u64{4} << 20;
+    config.no_vgabios = true;
+    config.bios.assign(0x10000, 0xF4);
+    config.serial[0] = &sink;
+    Machine machine(std::move(config));
+    CHECK(machine.pc().io.read(0x3FE, 1) == 0xB0);
+    CHECK(machine.pc().io.read(0x2FE, 1) == 0x00); // nobody there
+}
+
 TEST_CASE("soft off through the PIIX4 ends the run") {
     Machine machine(config(bios({
         0x66, 0xB8, 0x40, 0x0B, 0x00, 0x80, 0xBA, 0xF8, 0x0C, 0x66, 0xEF, // CF8h: function 1.3, PMBASE
