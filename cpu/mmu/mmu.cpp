@@ -151,7 +151,7 @@ void Mmu::set_entry(unsigned side_index, bool write, u64 linear, u64 tag_flags, 
     entry.addend = static_cast<i64>(reinterpret_cast<std::intptr_t>(host)) - static_cast<i64>(page);
 }
 
-void Mmu::install(u64 linear, Access access, bool user, const Walk& walk) {
+[[gnu::flatten]] void Mmu::install(u64 linear, Access access, bool user, const Walk& walk) {
     const u64 physical = a20(walk.physical);
     if (physical >= PhysicalMemory::kAddressSpace) return;
     const u64 page_linear = linear & ~kPageMask;
@@ -338,8 +338,15 @@ void Mmu::page_table_write(PhysAddr address, unsigned length) {
 }
 
 bool Mmu::leads_to_code(const u8* entry, unsigned size) const {
+    // In its own width: a copy in pieces would wait for the store buffer.
     u64 value = 0;
-    std::memcpy(&value, entry, size);
+    if (size == 8) {
+        std::memcpy(&value, entry, 8);
+    } else {
+        u32 narrow;
+        std::memcpy(&narrow, entry, 4);
+        value = narrow;
+    }
     const u64 physical = a20(value & 0xFFFFFF000);
     return physical < PhysicalMemory::kAddressSpace && (cpu_.memory.page({physical}).watch & kWatchCode);
 }

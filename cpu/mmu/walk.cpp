@@ -43,7 +43,10 @@ static void write_entry(PhysicalMemory& memory, u64 physical, unsigned size, u64
     if (memory.exists({physical})) {
         const Page& page = memory.page({physical});
         if (page.write && !(page.watch & static_cast<u8>(~kWatchPageTable))) {
-            std::memcpy(page.write + (physical & kPageMask), &value, size);
+            if (size == 8)
+                std::memcpy(page.write + (physical & kPageMask), &value, 8);
+            else
+                std::memcpy(page.write + (physical & kPageMask), &value, 4);
             return;
         }
     }
