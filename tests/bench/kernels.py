@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs benchmark kernels on rewind86 and on the peers that this host has, and prints CPU time per unit as ratios.
 
-    tests/bench/kernels.py --suite DIR [--runs 5] [--kernels alu,fib] [--out table.md]
+    tests/bench/kernels.py --suite DIR [--runs 5] [--kernels alu,fib] [--rewind off|SIZE] [--out table.md]
 
 DIR holds `bare/bench.img`: a 1.44 MB image that boots as a floppy disk and whose byte 512 starts a configuration block
 `BNCHCFG1`, u32 kernel, u32 units, u32 output ports (1: COM1). It prints `BENCH name`, `START`, `DONE name check=...`
@@ -37,8 +37,8 @@ SLOW = {'qemu': {'smc': 300, 'jit': 700, 'string': 200, 'ctxsw': 1000, 'memwalk'
         'bochs': {'alu': 500, 'sieve': 1, 'qsort': 3, 'fib': 50, 'sha256': 100, 'crc32': 60, 'dispatch': 500}}
 
 
-def peers(binary):
-    found = {'rewind86': [binary, '--headless', '--speed', 'max', '--rewind', 'off', '--memory', '64M', '--boot-menu',
+def peers(binary, rewind='off'):
+    found = {'rewind86': [binary, '--headless', '--speed', 'max', '--rewind', rewind, '--memory', '64M', '--boot-menu',
                           'off', '--serial', 'stdio', '--floppy', '{image}']}
     qemu = shutil.which('qemu-system-i386')
     if qemu:
@@ -112,11 +112,12 @@ def main():
     parser.add_argument('--runs', type=int, default=5)
     parser.add_argument('--kernels', default=','.join(KERNELS))
     parser.add_argument('--emulators', help='of rewind86, qemu, bochs; default: all that are there')
+    parser.add_argument('--rewind', default='off', help='the flight recorder of rewind86: off, or its memory')
     parser.add_argument('--out', default='bench-table.md')
     options = parser.parse_args()
     with open(os.path.join(options.suite, 'bare', 'bench.img'), 'rb') as file:
         image = file.read()
-    commands = peers(options.binary)
+    commands = peers(options.binary, options.rewind)
     if options.emulators:
         commands = {name: commands[name] for name in options.emulators.split(',')}
     failed, rows = False, []
