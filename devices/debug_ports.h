@@ -60,4 +60,17 @@ private:
     std::function<void(int)> hook_;
 };
 
+/// Ports that each drive an interrupt line: any value but 0 raises it. At 2000h-2017h of a machine for kernel tests,
+/// for the inputs of the I/O APIC, where QEMU's pc-testdev has them and kvm-unit-tests look for them.
+class IrqTestPorts final : public PortHandler {
+public:
+    static constexpr unsigned kLines = 24;
+    explicit IrqTestPorts(std::function<void(unsigned line, bool level)> hook) : hook_(std::move(hook)) {}
+    u8 read8(u16) override { return 0; }
+    void write8(u16 offset, u8 value) override { hook_(offset, value != 0); }
+
+private:
+    std::function<void(unsigned, bool)> hook_;
+};
+
 } // namespace r86

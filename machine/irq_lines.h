@@ -9,7 +9,7 @@ namespace r86 {
 class IrqLines {
 public:
     static constexpr unsigned kLines = 16;
-    enum class Source : u8 { Isa, PirqRouter, SystemControl, Hpet, Count };
+    enum class Source : u8 { Isa, PirqRouter, SystemControl, Hpet, Test, Count };
 
     /// Called with (line, level) whenever the OR changes.
     void connect(std::function<void(unsigned line, bool level)> sink) { sink_ = std::move(sink); }

@@ -201,7 +201,10 @@ void Pc::wire_debugging(const MachineConfig& config) {
     io.map(0x402, 1, debug_console, "debug console");
     debug_console.connect(config.debug_console);
     debug_console_e9.connect(config.debug_console);
-    if (config.isa_debug_exit) io.map(0x0F4, 1, debug_exit, "isa-debug-exit");
+    if (config.isa_debug_exit) {
+        io.map(0x0F4, 1, debug_exit, "isa-debug-exit");
+        io.map(0x2000, IrqTestPorts::kLines, irq_test, "interrupt test ports");
+    }
     if (!config.post_port) return;
     PostPort* source = &post;
     if (*config.post_port != 0x80) {

@@ -122,6 +122,12 @@ public:
         requests.guest_exit_code = static_cast<u8>(code);
         request(&BoardRequests::guest_exit);
     }};
+    IrqTestPorts irq_test{[this](unsigned line, bool level) {
+        if (line < IrqLines::kLines)
+            irqs.set(line, IrqLines::Source::Test, level);
+        else
+            io_apic.set_pin(line, level);
+    }};
 
     PciBus pci{memory, io, log};
     I440fx pmc;

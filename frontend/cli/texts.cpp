@@ -43,7 +43,7 @@ void list_devices() {
           "speaker           PC speaker                            61h\n"
           "debug console     --debugcon                            402h, E9h\n"
           "hpet              --hpet                                FED00000h\n"
-          "isa-debug-exit    --isa-debug-exit                      F4h\n"
+          "isa-debug-exit    --isa-debug-exit                      F4h; 2000h-2017h raise interrupt lines\n"
           "fw_cfg            firmware configuration                510h\n");
 }
 

@@ -93,6 +93,37 @@ TEST_CASE("isa-debug-exit ends the run with its code") {
     CHECK(machine.now() > end);
 }
 
+TEST_CASE("with isa-debug-exit ports 2000h-2017h raise the interrupt lines") {
+    auto c = config(bios({0xEB, 0xFE}));
+    c.isa_debug_exit = true;
+    Machine machine(std::move(c));
+    Pc& pc = machine.pc();
+    const auto request = [&] { // IRR of the second 8259A
+        pc.io.write(0xA0, 1, 0x0A);
+        return pc.io.read(0xA0, 1);
+    };
+    pc.io.write(0xA0, 1, 0x11); // ICW1 forgets edges of the time before
+    for (const u32 icw : {0x70u, 0x02u, 0x01u}) pc.io.write(0xA1, 1, icw);
+    CHECK((request() & 0x40) == 0);
+    pc.io.write(0x200E, 1, 1);
+    CHECK((request() & 0x40) == 0x40);
+    pc.io.write(0x200E, 1, 0);
+    CHECK((request() & 0x40) == 0);
+    // Lines from 16 on are the I/O APIC's alone: a level waits there, or a local APIC has taken it (Remote IRR).
+    constexpr u32 kRequested = 0x5000;
+    const auto entry = [&](unsigned pin) {
+        pc.memory.write(PhysAddr{0xFEC00000}, 4, 0x10 + 2 * pin);
+        return pc.memory.read(PhysAddr{0xFEC00010}, 4);
+    };
+    CHECK((entry(20) & kRequested) == 0);
+    pc.memory.write(PhysAddr{0xFEC00010}, 4, 0x8040); // level, active high, vector 40h
+    CHECK((entry(20) & kRequested) == 0);
+    pc.io.write(0x2014, 1, 1);
+    CHECK((entry(20) & kRequested) != 0);
+    Machine without(config(bios({0xEB, 0xFE})));
+    CHECK(without.pc().io.read(0x2014, 1) == 0xFF);
+}
+
 TEST_CASE("resets: with no_reboot the run ends, without it the machine starts again") {
     // INC byte [500h]; MOV DX,0CF9h; MOV AL,6; OUT DX,AL
     const auto program = bios({0xFE, 0x06, 0x00, 0x05, 0xBA, 0xF9, 0x0C, 0xB0, 0x06, 0xEE, 0xEB, 0xFE});
