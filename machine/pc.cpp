@@ -29,7 +29,7 @@ Pc::Pc(MachineConfig& config, Log& log_)
     : log(log_), model(find_cpu_model(config.cpu)), clock(config.mips), memory(config.memory_bytes, log), io(log),
       cpu(model, memory, io, clock, log), bios(config.bios.empty() ? copy(bundled_bios().bytes) : config.bios),
       bios_low(low_window(bios)), hpet(config.hpet ? std::make_unique<Hpet>(events) : nullptr),
-      io_apic(hpet ? 0xFFFFFF : 0xFFFF), rtc(events, config.rtc), pmc(memory, 0x1AF4, 0x1100),
+      io_apic(hpet || config.isa_debug_exit ? 0xFFFFFF : 0xFFFF), rtc(events, config.rtc), pmc(memory, 0x1AF4, 0x1100),
       pci_vga(vga.vram(), vga.memory().linear(), choose_vgabios(config)) {
     wire_processor();
     wire_apics();

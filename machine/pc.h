@@ -92,7 +92,7 @@ public:
     ElcrPorts elcr{pic_master, pic_slave};
     LocalApic local_apic{events};
     std::unique_ptr<Hpet> hpet; // by configuration
-    I82093aa io_apic;           // inputs 16-23 are free but for the HPET
+    I82093aa io_apic;           // inputs 16-23 are free but for the HPET and test ports
     I8254 pit{events};
     Mc146818 rtc;
     I8237aPair dma{memory};
