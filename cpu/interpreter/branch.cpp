@@ -155,6 +155,25 @@ struct CompareMemory {
 };
 
 template <class T, class Stack, bool flat, bool in_page>
+[[gnu::always_inline]] inline void call_with(u8* host, u32 sp, u64 target, Cpu* cpu, const Op* op, i64 budget,
+                                             TlbTable* tlb, u64 eip) {
+    store_host<T>(host, static_cast<T>(eip + op->d));
+    Stack::set(*cpu, sp);
+    return follow<in_page>(cpu, op, link_of(op, 0), budget, tlb, target);
+}
+
+/// The stack's page has no hot entry: it may hold code as well, as that of a DOS program does.
+template <class T, class Stack, bool flat, bool in_page>
+[[gnu::noinline]] void call_beside_code(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 linear) {
+    u8* host = place_beside_code(*cpu, linear, sizeof(T));
+    if (!host) return tlb_miss<sizeof(T), true>(cpu, op, budget, tlb, eip, linear);
+    u64 target;
+    if (!target_of<flat>(*cpu, *op, eip, target)) return run_generic(cpu, op, budget, tlb, eip, linear);
+    const u32 sp = Stack::move(Stack::pointer(*cpu), -static_cast<int>(sizeof(T)));
+    return call_with<T, Stack, flat, in_page>(host, sp, target, cpu, op, budget, tlb, eip);
+}
+
+template <class T, class Stack, bool flat, bool in_page>
 void call(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
     u64 target;
     if (!target_of<flat>(*cpu, *op, eip, target)) return run_generic(cpu, op, budget, tlb, eip, scratch);
@@ -162,10 +181,8 @@ void call(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratc
     u64 linear;
     u8* host = Stack::template slot<T, true>(*cpu, tlb, sp, linear);
     if (!host) [[unlikely]]
-        return tlb_miss<sizeof(T), true>(cpu, op, budget, tlb, eip, linear);
-    store_host<T>(host, static_cast<T>(eip + op->d));
-    Stack::set(*cpu, sp);
-    return follow<in_page>(cpu, op, link_of(op, 0), budget, tlb, target);
+        return call_beside_code<T, Stack, flat, in_page>(cpu, op, budget, tlb, eip, linear);
+    return call_with<T, Stack, flat, in_page>(host, sp, target, cpu, op, budget, tlb, eip);
 }
 
 template <class T, class Stack, bool flat>

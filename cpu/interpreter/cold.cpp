@@ -181,6 +181,14 @@ static bool open_known(Cpu& cpu, const Op* op, unsigned slots, u64 linear, unsig
     return page;
 }
 
+u8* place_beside_code(Cpu& cpu, u64 linear, unsigned size) {
+    if (linear == kNoLinear || (linear & kPageMask) + size > kPageSize) return nullptr;
+    PhysAddr physical;
+    const Page* page = cpu.mmu().known_watched(linear, physical);
+    if (!page || page->watch != kWatchCode || cpu.interpreter().cache().overlaps_code(physical, size)) return nullptr;
+    return page->write + (linear & kPageMask);
+}
+
 /// What a miss came to. Small enough for registers.
 struct Refill {
     enum Way : u32 { Generic, Retry, Opened, Refused } way;

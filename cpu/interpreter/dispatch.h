@@ -72,6 +72,9 @@ void raise_fault(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64
 /// an operation of so many slots that makes just this access and ends no block, so that a copy of it can run alone.
 template <unsigned size, bool write, unsigned slots = 0>
 void tlb_miss(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 linear);
+/// Where a store of the current privilege goes that missed because its page holds decoded code, if none of that code is
+/// changed by it and nobody else watches; nullptr says nothing.
+u8* place_beside_code(Cpu& cpu, u64 linear, unsigned size);
 /// A direct exit to `eip` whose link, at address `scratch`, is not resolved or holds in another code space.
 void resolve_link(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 link);
 /// The target of the link at address `scratch` was charged and is unresolved or costs more than what was left.
