@@ -12,7 +12,7 @@
 
 namespace r86 {
 
-inline constexpr u64 kStateFileVersion = 3;
+inline constexpr u64 kStateFileVersion = 4;
 
 /// The file's content.
 std::vector<u8> pack_state(Machine& machine);

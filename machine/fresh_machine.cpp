@@ -137,6 +137,10 @@ void FreshMachine::set_image(u32 number, BlockImage& image, BlockImage& wanted, 
 void FreshMachine::swap_images() {
     const auto images = live_.images(), wanted = machine_->images();
     R86_ASSERT(images.size() == wanted.size());
+    for (usize n = 0; n < images.size(); ++n)
+        if (!fits_samples(*images[n].second, machine_->loaded_samples(images[n].first)))
+            throw UserError("Image '" + images[n].second->name() +
+                            "' holds something else than when the state was made; start with that image as it was.");
     std::vector<Replaced> replaced;
     try {
         for (usize n = 0; n < images.size(); ++n)

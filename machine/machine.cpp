@@ -236,6 +236,24 @@ void Machine::visit_board(StateVisitor& visitor) {
     visitor.field("end_code", end_.code);
 }
 
+/// What a state cannot bring along: it must be the same where it is loaded.
+void Machine::visit_identity(StateVisitor& visitor) {
+    Sha256 hash;
+    hash.update(pc_.bios);
+    hash.update(config_.vgabios);
+    hash.update_u64(config_.no_vgabios);
+    const std::string firmware = Sha256::hex(hash.finish());
+    const std::pair<const char*, const std::string*> all[] = {{"cpu_model", &config_.cpu}, {"firmware", &firmware}};
+    for (const auto& [name, ours] : all) {
+        constexpr usize kLongest = 4096;
+        std::vector<u8> theirs(ours->begin(), ours->end());
+        visitor.blob(name, theirs, kLongest);
+        if (!std::equal(theirs.begin(), theirs.end(), ours->begin(), ours->end()))
+            throw UserError("The saved state does not fit this machine: it differs at 'machine." + std::string(name) +
+                            "'.");
+    }
+}
+
 std::vector<StatePart> Machine::state_parts() {
     constexpr u64 kMostBoard = u64{1} << 20, kMostOfCluster = 64; // beside its content
     std::vector<StatePart> parts = pc_.parts();
@@ -254,18 +272,23 @@ std::vector<StatePart> Machine::state_parts() {
             if (bytes != memory.bytes.size())
                 throw UserError("The saved state does not fit this machine: it differs at 'machine." + field + "'.");
         }
+        visit_identity(visitor);
         visit_board(visitor);
     });
     for (const auto& [number, image] : images()) {
         const bool disk = number < kFirstRemovable;
         add((disk ? "disk" : "medium") + std::to_string(disk ? number : number - kFirstRemovable),
             kMostBoard + image->size() + image->size() / BlockImage::kClusterBytes * kMostOfCluster,
-            [image = image](StateVisitor& visitor) {
+            [this, number = number, image = image](StateVisitor& visitor) {
                 u64 bytes = image->size();
                 visitor.field("bytes", bytes);
                 if (bytes != image->size())
                     throw UserError("The state was made with an image of " + std::to_string(bytes) + " bytes where '" +
                                     image->name() + "' is now.");
+                ImageSamples samples;
+                if (!visitor.loading()) samples = take_samples(*image);
+                visit_samples(visitor, samples);
+                if (visitor.loading()) loaded_samples_[number] = std::move(samples);
                 image->visit(visitor);
             });
     }

@@ -5,6 +5,7 @@
 /// the tick at which it stops, so an input applied after it comes after them.
 #include "core/sha256.h"
 #include "machine/history.h"
+#include "machine/image_samples.h"
 #include "machine/input.h"
 #include "machine/output_gate.h"
 #include "machine/pc.h"
@@ -97,6 +98,8 @@ public:
     /// whose image does not know it by itself, as far as a history or an earlier load has kept it.
     using FirstContents = std::map<std::pair<u32, u64>, std::vector<u8>>;
     FirstContents& first_contents();
+    /// Of the images with which the state was made that was loaded last, by number.
+    const ImageSamples& loaded_samples(u32 image) { return loaded_samples_[image]; }
     /// Every image that the machine knows, with a number that stays: disks by their place, then removable media.
     std::vector<std::pair<u32, BlockImage*>> images();
     RamHash memory_hash();
@@ -123,6 +126,7 @@ private:
     bool poke_chip(const input::Poke& poke);
     bool change_medium(const input::Medium& medium);
     void visit_board(StateVisitor& visitor);
+    void visit_identity(StateVisitor& visitor);
     void attach_media();
     BlockImage* medium(u32 number);
 
@@ -145,6 +149,7 @@ private:
     };
     InDrives in_drives_;
     FirstContents first_contents_;
+    std::map<u32, ImageSamples> loaded_samples_;
 };
 
 } // namespace r86

@@ -254,7 +254,7 @@ def fw_cfg_seeds():
     yield "items_that_are_not_there", seed
 
 
-def state_file(version=3, sections=(), count=None, size=None):
+def state_file(version=4, sections=(), count=None, size=None):
     """A whole file; sections are (name, version, content)."""
     body = b""
     for name, section_version, content in sections:

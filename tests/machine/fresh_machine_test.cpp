@@ -187,6 +187,25 @@ TEST_CASE("a host that refuses in the middle of an image leaves everything as it
     CHECK(machine.digest() == early);
 }
 
+TEST_CASE("a state is refused beside another image, another processor and another firmware") {
+    Machine machine(counting(plain_disk()));
+    const auto before = machine.digest();
+    std::vector<u8> other(kDiskBytes);
+    other[kDiskBytes / 2] = 1;
+    Machine beside(counting(make_memory_image(other, false, "other")));
+    CHECK(swap_in(machine, Parts(beside)) ==
+          "Image 'disk' holds something else than when the state was made; start with that image as it was.");
+    MachineConfig config = counting(plain_disk());
+    config.cpu = "486";
+    Machine older(std::move(config));
+    CHECK(swap_in(machine, Parts(older)).find("'machine.cpu_model'") != std::string::npos);
+    config = counting(plain_disk());
+    config.bios[0x8000] = 0x90;
+    Machine firmware(std::move(config));
+    CHECK(swap_in(machine, Parts(firmware)).find("'machine.firmware'") != std::string::npos);
+    CHECK(machine.digest() == before);
+}
+
 TEST_CASE("a state with an image of another size names it") {
     Machine machine(counting(plain_disk()));
     Machine larger(counting(make_memory_image(std::vector<u8>(2 * kDiskBytes), false, "larger")));
