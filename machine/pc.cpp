@@ -40,8 +40,9 @@ Pc::Pc(MachineConfig& config, Log& log_)
     wire_drives(config);
     for (unsigned n = 0; n < serial.size(); ++n) {
         serial[n].connect(config.serial[n]);
-        // Whatever is at the other end is there and ready: hosts wait for these before they open the line or send.
-        if (config.serial[n]) serial[n].set_modem_inputs(Ns16550a::kCts | Ns16550a::kDsr | Ns16550a::kDcd);
+        // Whatever is at the other end is there and ready: hosts wait for these before they open the line or send. Also
+        // where nobody listens, as in a replay: what the guest sees is no matter of who looks on.
+        serial[n].set_modem_inputs(Ns16550a::kCts | Ns16550a::kDsr | Ns16550a::kDcd);
     }
     parallel.connect(config.parallel);
     wire_debugging(config);
