@@ -114,6 +114,7 @@ void VmdkSparseExtent::check_places() {
             throw_damaged(file_.path(), "two of its parts overlap; it can be read with --snapshot");
         if (i == 0) continue;
         const u64 gap = std::max(ranges[i - 1].first + ranges[i - 1].second, header_.overhead);
+        if (gap >= ranges[i].first) continue; // an overhead that anybody may have written: no sum of it is safe
         for (u64 at = align_up(gap, header_.grain_sectors); at + header_.grain_sectors <= ranges[i].first;
              at += header_.grain_sectors)
             free_.push_back(at);

@@ -243,6 +243,21 @@ TEST_CASE("VHD, VMDK: hostile numbers are refused with one sentence") {
     CHECK_THAT(with64(48, 0), Catch::Contains("overlap"));
 }
 
+TEST_CASE("VMDK: an overhead near the end of all numbers makes no gaps that lie outside the file") {
+    const Kind& sparse = kKinds[3];
+    auto disk = sparse.create();
+    const std::vector<u8> one(512, 0x11), two(512, 0x22);
+    REQUIRE(sparse.open(disk)->write(0, one));
+    store_le<u64>(&disk->content[64], ~u64{0} - 100);
+    const usize before = disk->content.size();
+    REQUIRE(sparse.open(disk)->write(1 << 17, two)); // another grain
+    CHECK(disk->content.size() < before + (8 << 20));
+    auto image = sparse.open(disk);
+    std::vector<u8> sector(512);
+    CHECK((image->read(0, sector) && sector == one));
+    CHECK((image->read(1 << 17, sector) && sector == two));
+}
+
 TEST_CASE("VHD: the parent is found by its relative path, and only if it is the same disk") {
     ScratchDirectory scratch;
     ImageRecipe base{.format = "vhd", .size = kSize};

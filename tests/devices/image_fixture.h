@@ -101,7 +101,8 @@ private:
     }
     bool change(MemoryDisk::Change one) {
         if (fails()) return false;
-        if (one.offset + one.bytes.size() > (u64{1} << 30)) return false;
+        constexpr u64 kMost = u64{1} << 30;
+        if (one.offset > kMost || one.bytes.size() > kMost - one.offset) return false;
         MemoryDisk::apply(disk_->content, one);
         size_ = disk_->content.size();
         if (disk_->journal) disk_->since_flush.push_back(std::move(one));
