@@ -25,7 +25,7 @@ import state_reader
 
 SKIP = 77
 ON = 10_000_000
-TRIES = 40
+TRIES = 400
 HERE = pathlib.Path(__file__).resolve().parent
 SHARED = HERE.parents[2] / "shared/guests"
 MEMTEST = "guests/packages/memtest86+/usr/lib/memtest86+/memtest86+ia32.iso"
