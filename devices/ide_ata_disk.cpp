@@ -295,7 +295,7 @@ void AtaDisk::next_block() {
         if (d.direction == Direction::Out && !d.write_cache && !image_.flush()) return abort_command();
         // 9.5: reading by PIO ends silently when the host has taken the last block.
         if (d.direction == Direction::In && d.mode == Mode::Pio) {
-            buffer_.clear();
+            drop_buffer();
             return;
         }
         return finish();
@@ -326,8 +326,7 @@ void AtaDisk::buffer_done() {
         break;
     default: // one sector of data: nothing follows
         disk_.job = Job::None;
-        buffer_.clear();
-        state_.position = 0;
+        drop_buffer();
     }
 }
 
@@ -363,7 +362,7 @@ void AtaDisk::visit_drive(StateVisitor& visitor) {
         block = std::min<u32>(block, kDmaPieceSectors);
         if (job == Job::Transfer && direction == Direction::Out)
             block = static_cast<u32>(buffer_.size() / kSectorBytes);
-        remaining = std::max(remaining, block);
+        if (job == Job::Transfer) remaining = std::max(remaining, block); // behind it they keep what the last one left
         end = std::clamp<u64>(end, 1, std::max<u64>(sectors_, 1));
         lasting_end = std::clamp<u64>(lasting_end, 1, std::max<u64>(sectors_, 1));
         self_tests = std::min<u8>(self_tests, kSelfTestLog);

@@ -150,18 +150,15 @@ void AtapiCdrom::buffer_done() {
         return begin_busy(kPacketNs);
     case Job::Data:
         cd_.position += buffer_.size();
-        buffer_.clear();
+        drop_buffer();
         if (cd_.position >= cd_.length) cd_.job = Job::CommandEnd;
         return begin_busy(cd_.job == Job::Data && cd_.source == Source::Disc ? kBlockNs + kSectorNs : kBlockNs);
     case Job::Parameters:
         reply_.insert(reply_.end(), buffer_.begin(), buffer_.end());
-        buffer_.clear();
+        drop_buffer();
         if (reply_.size() < cd_.parameters_wanted) return begin_busy(kBlockNs);
         return mode_select_done();
-    default:
-        cd_.job = Job::None;
-        buffer_.clear();
-        state_.position = 0;
+    default: cd_.job = Job::None; drop_buffer();
     }
 }
 

@@ -20,7 +20,7 @@ void IdeDrive::connect(std::function<void()> intrq_changed, IdeDmaEngine* engine
 
 void IdeDrive::reset_registers() {
     timer_.cancel();
-    buffer_.clear();
+    drop_buffer();
     state_ = State{};
     state_.error = 0x01; // diagnostic code: device 0 passed, device 1 passed or not present (ATA/ATAPI-6 table 26)
     set_signature();
@@ -86,8 +86,7 @@ void IdeDrive::write_command(u8 command) {
     if ((state_.status & BSY) && command != kDeviceReset) return;
     clear_intrq();
     timer_.cancel(); // a command written in the middle of a transfer ends it
-    buffer_.clear();
-    state_.position = 0;
+    drop_buffer();
     state_.phase = Phase::Idle;
     state_.dma_waiting = false;
     state_.command = command;
@@ -138,8 +137,7 @@ void IdeDrive::begin_dma_out(usize bytes, u64 latency_ns) {
 void IdeDrive::finish() {
     state_.phase = Phase::Idle;
     state_.status = DRDY | DSC;
-    buffer_.clear();
-    state_.position = 0;
+    drop_buffer();
     ++activity_;
     raise_intrq();
 }

@@ -108,6 +108,11 @@ protected:
         bool dma_waiting = false; // latency over, bus master not started
         u32 position = 0;         // in the buffer
     };
+    /// The buffer's data are through, or nobody wants them any more.
+    void drop_buffer() {
+        buffer_.clear();
+        state_.position = 0;
+    }
     State state_;
     std::vector<u8> buffer_; // the data of the current phase
     Log& log_;

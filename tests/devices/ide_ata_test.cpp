@@ -599,6 +599,19 @@ TEST_CASE("ata: saved in the middle of PIO and DMA transfers, restored to the sa
     }
 }
 
+TEST_CASE("ata: saved behind a transfer of several sectors, restored to the same state") {
+    Bench a, b;
+    a.address(300, 4);
+    a.command(0x20);
+    for (int sector = 0; sector < 4; ++sector) {
+        REQUIRE(a.wait());
+        a.read_words(256);
+    }
+    SavedState channel = save(a.primary);
+    load(b.primary, channel);
+    CHECK(save(b.primary).items == channel.items);
+}
+
 TEST_CASE("ata: random register writes neither crash nor hang") {
     Bench b(500);
     u32 seed = 1;
