@@ -29,7 +29,10 @@ void AtaDisk::on_reset(bool power_on) {
     disk_.self_tests = before.self_tests;
     disk_.last_self_test = before.last_self_test;
     disk_.end = disk_.lasting_end = before.lasting_end;
+    disk_.security = before.security;
+    disk_.security.erase_prepared = false;
     if (power_on) {
+        disk_.security.power_on();
         sector_buffer_.fill(0);
         return;
     }
@@ -44,6 +47,8 @@ void AtaDisk::on_reset(bool power_on) {
     if (!before.revert_defaults) {
         disk_.write_cache = before.write_cache;
         disk_.look_ahead = before.look_ahead;
+        disk_.power_level = before.power_level;
+        disk_.acoustic_level = before.acoustic_level;
         disk_.revert_defaults = false;
     }
 }
@@ -60,6 +65,8 @@ void AtaDisk::on_command(u8 command) {
     if (command != 0xE5 && command != 0x98) disk_.standby = false;
     const u32 multiple = disk_.multiple;
     const bool native_max_read = std::exchange(disk_.native_max_read, command == 0x27 || command == 0xF8);
+    const bool erase_prepared = std::exchange(disk_.security.erase_prepared, false);
+    if (disk_.security.locked && refused_while_locked(command)) return abort_command();
     switch (command) {
     case 0x00: abort_command(); break; // NOP always aborts (8.18)
     case 0x20:
@@ -87,9 +94,19 @@ void AtaDisk::on_command(u8 command) {
     case 0xF8: read_native_max(false); break;
     case 0x37:
     case 0xF9: // SET MAX ADDRESS (EXT) comes right after READ NATIVE MAX ADDRESS; by itself F9h is about passwords
-        if (!native_max_read) return abort_command();
-        set_max_address(command == 0x37);
+        if (native_max_read)
+            set_max_address(command == 0x37);
+        else if (command == 0xF9)
+            set_max_command();
+        else
+            abort_command();
         break;
+    case 0xF1:
+    case 0xF2:
+    case 0xF3:
+    case 0xF4:
+    case 0xF5:
+    case 0xF6: security_command(command, erase_prepared); break;
     case 0x91: // INITIALIZE DEVICE PARAMETERS (ATA-5 8.16)
         if (state_.count[0] == 0) return abort_command();
         disk_.heads = static_cast<u8>((state_.device & 0x0F) + 1);
@@ -243,6 +260,8 @@ void AtaDisk::step() {
         disk_.job = Job::None;
         if (!image_.flush()) return abort_command();
         return finish();
+    case Job::Erase: return erase_piece();
+    case Job::PasswordData:
     case Job::WriteBuffer:
     case Job::Finish:
     case Job::None: break;
@@ -324,6 +343,7 @@ void AtaDisk::buffer_done() {
         std::copy(buffer_.begin(), buffer_.end(), sector_buffer_.begin());
         finish_later(kCommandNs);
         break;
+    case Job::PasswordData: security_data(); break;
     default: // one sector of data: nothing follows
         disk_.job = Job::None;
         drop_buffer();
@@ -333,7 +353,7 @@ void AtaDisk::buffer_done() {
 void AtaDisk::visit_drive(StateVisitor& visitor) {
     auto& [job, direction, mode, extended, lba, remaining, block, block_limit, multiple, heads, sectors_per_track,
            transfer_mode, dma_mode, write_cache, look_ahead, smart_enabled, standby, revert_defaults, end, lasting_end,
-           native_max_read, self_tests, last_self_test] = disk_;
+           native_max_read, power_level, acoustic_level, self_tests, last_self_test, security] = disk_;
     visitor.field("job", job);
     visitor.field("direction", direction);
     visitor.field("mode", mode);
@@ -355,10 +375,15 @@ void AtaDisk::visit_drive(StateVisitor& visitor) {
     visitor.field("end", end);
     visitor.field("lasting_end", lasting_end);
     visitor.field("native_max_read", native_max_read);
+    visitor.field("power_level", power_level);
+    visitor.field("acoustic_level", acoustic_level);
     visitor.field("self_tests", self_tests);
     visitor.field("last_self_test", last_self_test);
+    visitor.field("security", security);
     visitor.field("sector_buffer", sector_buffer_);
     if (visitor.loading()) { // values that index or divide
+        if (job == Job::PasswordData && buffer_.size() < kSectorBytes) job = Job::None;
+        if (job == Job::Erase) lba = std::min(lba, sectors_);
         block = std::min<u32>(block, kDmaPieceSectors);
         if (job == Job::Transfer && direction == Direction::Out)
             block = static_cast<u32>(buffer_.size() / kSectorBytes);

@@ -1,8 +1,9 @@
 #pragma once
 /// An ATA hard disk on an IDE channel.
 /// Standard: T13/1410D ATA/ATAPI-6, chapter 8 "Command descriptions"; CHS translation after 6.2 and SFF-8035 of its
-/// time. In a PC: master or slave of either channel. NOT IMPLEMENTED: the security, AAM and APM feature sets, passwords
-/// for SET MAX (IDENTIFY announces none of them; their commands end with ABRT), READ LONG and WRITE LONG.
+/// time. In a PC: master or slave of either channel.
+/// NOT IMPLEMENTED: what power and noise management change (their levels are kept and told), enhanced erase, READ LONG
+/// and WRITE LONG (retired since ATA-4).
 #include "devices/block_image.h"
 #include "devices/ide_drive.h"
 
@@ -45,7 +46,28 @@ private:
         SmartLog,
         ReadBuffer,
         WriteBuffer,
-        Flush
+        Flush,
+        PasswordData, ///< SECURITY and SET MAX commands that bring 512 bytes
+        Erase
+    };
+    using Password = std::array<u8, 32>;
+    /// The security feature set, and SET MAX security (ide_ata_security.cpp).
+    struct Security {
+        static constexpr u8 kAttempts = 5;
+        Password user{}, master{}, max{};
+        u16 master_revision = 0xFFFE;
+        bool enabled = false;        // a user password is set
+        bool locked = false;         // no access to user data
+        bool frozen = false;         // no changes before the next power-on
+        bool maximum = false;        // security level: the master password only erases
+        bool erase_prepared = false; // the last command was SECURITY ERASE PREPARE
+        u8 attempts = kAttempts;     // left before "count expired"
+        bool max_set = false, max_locked = false, max_frozen = false;
+        u8 max_attempts = kAttempts;
+
+        void power_on();
+        u16 identify_word() const; ///< word 128
+        void visit(StateVisitor& visitor);
     };
 
     void start_transfer(Direction direction, Mode mode, bool extended, unsigned block_sectors);
@@ -66,6 +88,12 @@ private:
     bool self_test(u8 kind);
     void set_max_address(bool extended);
     void read_native_max(bool extended);
+    static bool refused_while_locked(u8 command);
+    void security_command(u8 command, bool erase_prepared);
+    void security_data();
+    void erase_piece();
+    void set_max_command();
+    void set_max_password(const Password& given);
 
     struct DiskState {
         Job job = Job::None;
@@ -88,8 +116,11 @@ private:
         u64 end = 0;                  // first sector that is not there: the native size, or what SET MAX ADDRESS says
         u64 lasting_end = 0;          // the same after the next power-on
         bool native_max_read = false; // the last command was READ NATIVE MAX ADDRESS
+        u8 power_level = 0;           // SET FEATURES 05h, advanced power management; 0 = off
+        u8 acoustic_level = 0;        // SET FEATURES 42h; 0 = off
         u8 self_tests = 0;            // done so far, up to 21
         u8 last_self_test = 0;        // what kind the last one was
+        Security security;
     };
     DiskState disk_;
     std::array<u8, kSectorBytes> sector_buffer_{}; // WRITE BUFFER, READ BUFFER

@@ -47,18 +47,27 @@ void AtaDisk::build_identify() {
     page.dword(60, static_cast<u32>(lba28));
     page.dma_modes(disk_.dma_mode);
     page.word(80, 0x007E); // ATA-1 to ATA/ATAPI-6
-    // Command sets: NOP, READ/WRITE BUFFER, look-ahead, write cache, host protected area, power management, SMART.
-    constexpr u16 kSets = 0x7469, kSets2 = 0x7400 /* FLUSH CACHE (EXT), 48-bit addresses */;
+    // Command sets: NOP, READ/WRITE BUFFER, look-ahead, write cache, host protected area, power management, security,
+    // SMART; FLUSH CACHE (EXT), 48-bit addresses, automatic acoustic management, SET MAX security, advanced power
+    // management.
+    constexpr u16 kSets = 0x746B, kSets2 = 0x7708;
+    const Security& security = disk_.security;
     page.word(82, kSets);
     page.word(83, kSets2);
     page.word(84, 0x4003); // SMART self-test and error logging
-    page.word(85, static_cast<u16>((kSets & ~0x0061) | (disk_.look_ahead ? 0x40 : 0) | (disk_.write_cache ? 0x20 : 0) |
-                                   (disk_.smart_enabled ? 1 : 0)));
-    page.word(86, kSets2 & 0x3FFF);
+    page.word(85, static_cast<u16>((kSets & ~0x0063) | (disk_.look_ahead ? 0x40 : 0) | (disk_.write_cache ? 0x20 : 0) |
+                                   (security.enabled ? 2 : 0) | (disk_.smart_enabled ? 1 : 0)));
+    page.word(86, static_cast<u16>((kSets2 & 0x3CF7) | (disk_.acoustic_level ? 0x200 : 0) |
+                                   (security.max_set ? 0x100 : 0) | (disk_.power_level ? 8 : 0)));
     page.word(87, 0x4003);
+    page.word(89, static_cast<u16>(std::clamp<u64>(sectors_ / 30'000'000, 1, 254))); // minutes / 2 of an erase
+    page.word(91, disk_.power_level);
+    page.word(92, security.master_revision);
     page.word(93, 0x6001 | (state_.device & DEV ? 0x0A00 : 0x000A)); // 80-conductor cable; device number by jumper
+    page.word(94, static_cast<u16>(0xFE00 | disk_.acoustic_level));  // recommended, current
     page.dword(100, static_cast<u32>(disk_.end));
     page.dword(102, static_cast<u32>(disk_.end >> 32));
+    page.word(128, security.identify_word());
     page.seal();
 }
 
@@ -78,6 +87,16 @@ void AtaDisk::set_features() { // 8.46
             disk_.transfer_mode = mode;
         break;
     }
+    case 0x05: // 8.46.9: FEh is performance, 01h the least power
+        if (state_.count[0] == 0x00 || state_.count[0] == 0xFF) return abort_command();
+        disk_.power_level = state_.count[0];
+        break;
+    case 0x85: disk_.power_level = 0; break;
+    case 0x42: // 8.46.13: 80h is quiet, FEh fast
+        if (state_.count[0] < 0x80 || state_.count[0] == 0xFF) return abort_command();
+        disk_.acoustic_level = state_.count[0];
+        break;
+    case 0xC2: disk_.acoustic_level = 0; break;
     case 0x55: disk_.look_ahead = false; break;
     case 0xAA: disk_.look_ahead = true; break;
     case 0x66: disk_.revert_defaults = false; break;
@@ -114,6 +133,7 @@ void AtaDisk::read_native_max(bool extended) { // 8.33, 8.34
 /// next power-on, which here means for as long as the machine is the same one.
 void AtaDisk::set_max_address(bool extended) { // 8.51, 8.52
     u64 maximum = 0;
+    if (disk_.security.max_locked || disk_.security.max_frozen) return abort_command();
     if (!(state_.device & LBA) || !locate(extended, maximum)) return abort_command();
     if (maximum >= sectors_) return fail(IDNF);
     disk_.end = maximum + 1;

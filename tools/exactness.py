@@ -2,7 +2,8 @@
 """Runs the tests of the processor and writes docs/exactness.md from what they report.
 
 usage: tools/exactness.py BUILD_DIR [--instructions N] [--vectors FOLDER]
-       tools/exactness.py --check    only: are the cases of tests/cpu/subjects.txt there?
+       tools/exactness.py --check    only: are the cases there that tests/cpu/subjects.txt and tests/devices/paragraphs.txt
+                                     name? Prints a line for each section of the latter.
 """
 import argparse
 import glob
@@ -67,27 +68,61 @@ def capstone_differences():
             yield strings[0], mode[1], mode[2], mode[3], mode[4]
 
 
-def subjects():
-    """tests/cpu/subjects.txt: section titles and (subject, file, case names); complains about cases that are not there."""
+CASE = re.compile(r'TEST_CASE(?:_METHOD)?\(\s*(?:\w+,\s*)?"((?:[^"\\]|\\.)*)"')
+MISSING = "not implemented:"
+
+
+def subjects(folder, name):
+    """tests/FOLDER/NAME: section titles and (subject, file, case names); complains about cases that are not there.
+
+    A line may say "not implemented: reason" in place of a file and cases: it comes out as (subject, None, [reason]).
+    """
     wrong = []
     out = []
-    for line in (ROOT / "tests/cpu/subjects.txt").read_text().splitlines():
+    texts = {}
+    for number, line in enumerate((ROOT / "tests" / folder / name).read_text().splitlines(), 1):
         if line.startswith("//") or not line:
             continue
         if line.startswith("== "):
             out.append(line[3:])
             continue
-        subject, file, beginnings = (part.strip() for part in line.split("|"))
-        path = ROOT / "tests" / (f"{file}.cpp" if "/" in file else f"cpu/{file}.cpp")
-        names = re.findall(r'TEST_CASE\("((?:[^"\\]|\\.)*)"', path.read_text()) if path.exists() else []
+        parts = [part.strip() for part in line.split("|")]
+        if len(parts) == 2 and parts[1].startswith(MISSING) and parts[1][len(MISSING):].strip():
+            out.append((parts[0], None, [parts[1][len(MISSING):].strip()]))
+            continue
+        if len(parts) != 3 or not all(parts):
+            wrong.append(f"line {number} has another form than SUBJECT | file | cases")
+            continue
+        subject, file, beginnings = parts
+        path = ROOT / "tests" / (f"{file}.cpp" if "/" in file else f"{folder}/{file}.cpp")
+        if path not in texts:
+            texts[path] = CASE.findall(path.read_text()) if path.exists() else []
         cases = []
         for beginning in beginnings.split(";"):
-            found = [name for name in names if name.startswith(beginning.strip())]
+            found = [name for name in texts[path] if name.startswith(beginning.strip())]
             cases += found
-            if not found:
+            if not found or not beginning.strip():
                 wrong.append(f"{path.relative_to(ROOT)} has no case '{beginning.strip()}...'")
         out.append((subject, path.relative_to(ROOT / "tests"), cases))
     return out, wrong
+
+
+def chips():
+    """tests/devices/paragraphs.txt by chip: paragraphs, different cases, paragraphs that are not implemented."""
+    entries, wrong = subjects("devices", "paragraphs.txt")
+    rows = []
+    for entry in entries:
+        if isinstance(entry, str):
+            rows.append((entry, [], set(), []))
+            continue
+        _, paragraphs, cases, missing = rows[-1]
+        subject, path, names = entry
+        paragraphs.append(subject)
+        if path is None:
+            missing.append(subject)
+        else:
+            cases.update((path, name) for name in names)
+    return rows, wrong
 
 
 def shown_where(where):
@@ -108,10 +143,15 @@ def main():
     parser.add_argument("--instructions", type=int, default=10_000_000)
     parser.add_argument("--vectors", default=str(ROOT / "../shared/cputests"))
     options = parser.parse_args()
-    where, wrong = subjects()
+    where, wrong = subjects("cpu", "subjects.txt")
     if wrong:
         sys.exit("tests/cpu/subjects.txt: " + "; ".join(wrong))
     if options.check:
+        rows, wrong = chips()
+        for chip, paragraphs, cases, missing in rows:
+            print(f"{chip}: {len(paragraphs)} paragraphs, {len(cases)} cases, {len(missing)} not implemented")
+        if wrong:
+            sys.exit("tests/devices/paragraphs.txt: " + "; ".join(wrong))
         return
     if not options.build:
         parser.error("which build?")
