@@ -21,7 +21,7 @@
 namespace r86 {
 
 /// Changes whenever an instruction, a chip or the digest gives other results than before.
-inline constexpr u32 kSemanticsRevision = 5;
+inline constexpr u32 kSemanticsRevision = 6;
 
 struct RecordedImage {
     u32 number = 0; ///< Machine::images()
