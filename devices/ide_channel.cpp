@@ -7,8 +7,10 @@ namespace {
 
 // Device Control register, ATA/ATAPI-6 7.8.
 constexpr u8 kNIEN = 0x02, kSRST = 0x04, kHOB = 0x80;
-/// What a port reads when no drive pulls the bus: hosts take FFh in the Status register as an empty cable.
-constexpr u8 kFloating = 0xFF;
+/// What a port reads when no drive pulls the bus: ATA/ATAPI-6 table 5 gives the host's DD7 a pull-down, so that BSY is
+/// clear on an empty cable and nobody waits for it.
+constexpr u8 kFloating = 0x7F;
+constexpr u16 kFloatingData = 0xFF7F;
 
 } // namespace
 
@@ -132,13 +134,13 @@ void IdeChannel::visit(StateVisitor& visitor) {
 u16 IdeChannel::CommandBlock::read16(u16 offset) {
     if (offset != IdeDrive::Data) return PortHandler::read16(offset);
     IdeDrive* drive = channel_.selected();
-    return drive ? static_cast<u16>(drive->read_data(2)) : u16{0xFFFF};
+    return drive ? static_cast<u16>(drive->read_data(2)) : kFloatingData;
 }
 
 u32 IdeChannel::CommandBlock::read32(u16 offset) {
     if (offset != IdeDrive::Data) return PortHandler::read32(offset);
     IdeDrive* drive = channel_.selected();
-    return drive ? drive->read_data(4) : 0xFFFFFFFFu;
+    return drive ? drive->read_data(4) : u32{kFloatingData} << 16 | kFloatingData;
 }
 
 void IdeChannel::CommandBlock::write16(u16 offset, u16 value) {

@@ -25,6 +25,7 @@ constexpr u16 kGpEn = 0x0E;
 constexpr u16 kGlbSts = 0x18;
 constexpr u16 kGlbCtl = 0x28;
 constexpr u16 kPmSize = 0x40;
+constexpr u8 kSmiEnable = 1 << 0; // GLBCTL.SMI_EN
 
 constexpr u16 kTimerOverflow = 1 << 0; // PMSTS.TMROF_STS, PMEN.TMROF_EN
 constexpr u16 kPowerButton = 1 << 8;   // PWRBTN_STS, PWRBTN_EN
@@ -184,7 +185,7 @@ void Piix4Pm::ApmPorts::write8(u16 offset, u8 value) {
         const u16 control = static_cast<u16>(pm.s_.registers[kPmCntrl] | pm.s_.registers[kPmCntrl + 1] << 8);
         pm.write_control(static_cast<u16>(value == kAcpiEnable ? control | kSciEnable : control & ~kSciEnable));
     }
-    if ((pm.get(kDeviceActivityB, 4) & kApmcEnable) && (pm.s_.registers[kGlbCtl] & 1)) pm.smi.pulse();
+    if ((pm.get(kDeviceActivityB, 4) & kApmcEnable) && (pm.s_.registers[kGlbCtl] & kSmiEnable)) pm.smi.pulse();
 }
 
 u8 Piix4Pm::SmbusPorts::read8(u16 offset) { return pm.s_.smbus[offset & 15]; }
@@ -204,6 +205,7 @@ void Piix4Pm::SmbusPorts::write8(u16 offset, u8 value) {
 
 void Piix4Pm::reset(ResetKind kind) {
     s_ = {};
+    s_.registers[kGlbCtl] = kSmiEnable; // see the head of the header
     s_.overflows_seen = timer_cycles() / kHalfPeriod;
     power_off.set(false);
     PciFunction::reset(kind);

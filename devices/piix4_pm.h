@@ -5,8 +5,9 @@
 /// 7.2 "Power Management I/O Space Registers", 4.2.7 "APMC/APMS", 7.3 "SMBus I/O Space Registers".
 /// Firmware places its ports, raises an SMI by writing APMC (B2h) and hands ACPI to the operating system.
 /// The ACPI hand-over commands F1h/F0h set and clear SCI_EN here, because the firmware of this platform expects the
-/// board to do so and has no SMI handler for them.
-/// NOT IMPLEMENTED: sleeping states other than soft off, processor clock control, device monitors and traps, GPIO pins
+/// board to do so and has no SMI handler for them. GLBCTL.SMI_EN is set from the start, where the data sheet has 0:
+/// firmware written for other emulators sets APMC_EN alone and waits for its SMI for ever (the Bochs BIOS does). NOT
+/// IMPLEMENTED: sleeping states other than soft off, processor clock control, device monitors and traps, GPIO pins
 /// (outputs keep what is written), SMI sources other than APMC and the power button override, SMBus transfers (every
 /// address answers with a device error), GLBCTL.EOS.
 #include "core/event_queue.h"

@@ -108,10 +108,13 @@ TEST_CASE("PIIX4, APMC: an SMI while APMC_EN and SMI_EN are set") {
     CHECK(smis == 0);
     b.pm.config_write(0x58, 4, 1 << 25);
     b.io.write(0xB2, 1, 0x10);
-    CHECK(smis == 0);
-    b.io.write(0x628, 4, 1);
+    CHECK(smis == 1); // SMI_EN is set from the start
+    b.io.write(0x628, 4, 0);
     b.io.write(0xB2, 1, 0x10);
     CHECK(smis == 1);
+    b.io.write(0x628, 4, 1);
+    b.io.write(0xB2, 1, 0x10);
+    CHECK(smis == 2);
 }
 
 TEST_CASE("PIIX4, SMBus: a transfer to an address that nobody has ends with a device error") {
