@@ -190,6 +190,7 @@ int run_program(const Options& options) {
     how.digest_at = options.digest_at;
     how.rewind_bytes = rewind_bytes(options.time_travel);
     how.record = options.time_travel.record;
+    how.record_checkpoints_ns = record_checkpoints_ns(options.time_travel);
     how.sources["kernel_path"] = options.kernel;
     how.sources["initrd_path"] = options.initrd;
     catch_signals();                  // before anything is written

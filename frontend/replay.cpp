@@ -2,10 +2,12 @@
 #include "core/error.h"
 #include "core/sha256.h"
 #include "frontend/ending.h"
+#include "frontend/gdb/connection.h"
 #include "frontend/host/files.h"
 #include "frontend/results.h"
 #include "frontend/window/window.h"
 #include "machine/recorder.h"
+#include "machine/state_file.h"
 #include "machine/visitors.h"
 #include <algorithm>
 #include <cstring>
@@ -172,8 +174,9 @@ std::string explain(Timeline& timeline, const ReplayResult::Divergence& found) {
 
 } // namespace
 
-MachineConfig config_for(Recording& recording, const std::vector<std::string>& places) {
-    MachineConfig config = recorded_machine(recording);
+ReplayParts parts_for(Recording& recording, const std::vector<std::string>& places) {
+    ReplayParts parts;
+    MachineConfig& config = parts.config = recorded_machine(recording);
     const auto& lines = recording.configuration;
     const auto text = [&](const std::string& name) {
         const auto found = lines.find(name);
@@ -198,7 +201,7 @@ MachineConfig config_for(Recording& recording, const std::vector<std::string>& p
             if (about.number > 2) throw UserError("the recording is damaged: it has too many disks");
             if (config.disks.size() <= about.number) config.disks.resize(about.number + 1);
             config.disks[about.number] = std::move(image);
-        } else if (!about.at_start) {
+        } else if (about.comes != RecordedImage::Comes::AtStart) {
             later[about.number] = std::move(image);
         } else if (about.kind == MediaKind::Cd && !config.cdrom) {
             config.cdrom = std::move(image);
@@ -215,11 +218,26 @@ MachineConfig config_for(Recording& recording, const std::vector<std::string>& p
         if (known == later.end()) throw UserError("the recording is damaged: it names an image that it does not hold");
         medium->image = known->second;
     }
-    return config;
+    // In the order of their numbers, which is how a machine gives them.
+    for (const auto& [number, image] : later)
+        for (const RecordedImage& about : recording.images)
+            if (about.number == number && about.comes == RecordedImage::Comes::WithState) parts.media.push_back(image);
+    return parts;
+}
+
+void begin_replay(Machine& machine, const Recording& recording, const std::vector<std::shared_ptr<BlockImage>>& media) {
+    if (!recording.begins) return;
+    for (const auto& medium : media) machine.add_medium(medium);
+    // The recording says by the hashes of clusters whether the images are the right ones.
+    unpack_state(machine, recording.begins->file, "the state at which recording '" + recording.name + "' begins ",
+                 ImageCheck::None);
 }
 
 std::unique_ptr<Machine> machine_for(Recording& recording, const std::vector<std::string>& places) {
-    return std::make_unique<Machine>(config_for(recording, places));
+    ReplayParts parts = parts_for(recording, places);
+    auto machine = std::make_unique<Machine>(std::move(parts.config));
+    begin_replay(*machine, recording, parts.media);
+    return machine;
 }
 
 ReplayResult replay(Machine& machine, const Recording& recording, bool explained) {
@@ -227,9 +245,9 @@ ReplayResult replay(Machine& machine, const Recording& recording, bool explained
     Timeline timeline(machine, settings);
     std::vector<Timeline::LoggedInput> inputs;
     for (const Recording::Input& input : recording.inputs) inputs.push_back({input.tick, input.input});
-    timeline.load_history(std::move(inputs), recording.end);
+    timeline.load_history(std::move(inputs), recording.end); // all of it is to be compared: no checkpoints
     ReplayResult result;
-    Tick good = 0;
+    Tick good = timeline.begin();
     for (const RecordedDigest& digest : recording.digests) {
         const bool reached = timeline.seek_with_inputs(digest.tick, static_cast<usize>(digest.inputs));
         std::optional<std::string> field = difference(machine, digest);
@@ -251,7 +269,7 @@ ReplayResult replay(Machine& machine, const Recording& recording, bool explained
 namespace {
 
 constexpr const char* kUsage = "usage: rewind86 replay FILE [--image PATH]... [--explain] [--display sdl|none] "
-                               "[--headless] [--host-key KEY]";
+                               "[--headless] [--host-key KEY] [--script FILE|- | --gdb PORT|unix:PATH]";
 
 ReplayOptions parse(int argc, char** argv) {
     ReplayOptions options;
@@ -270,6 +288,13 @@ ReplayOptions parse(int argc, char** argv) {
         } else if (word == "--host-key" && !next.empty()) {
             options.host_key = next;
             ++i;
+        } else if (word == "--script" && !next.empty()) {
+            options.script = next;
+            ++i;
+        } else if (word == "--gdb" && !next.empty()) {
+            static_cast<void>(gdb::parse_address(next));
+            options.gdb = next;
+            ++i;
         } else if (word == "--image" && !next.empty()) {
             options.images.push_back(next);
             ++i;
@@ -280,10 +305,14 @@ ReplayOptions parse(int argc, char** argv) {
         }
     }
     if (options.file.empty()) throw UserError(kUsage);
+    const bool words = !options.script.empty() || !options.gdb.empty();
+    if (!options.script.empty() && !options.gdb.empty()) throw UserError("replay: --script or --gdb, not both");
+    if (words && (options.explain || window.value_or(false)))
+        throw UserError("replay: a script or a debugger looks into a recording, without a window or --explain");
     if (window.value_or(false) && !can_open_window())
         throw UserError("there is no display for a window; a recording is also replayed with --headless");
     // Who asks for an explanation, or reads the results by a program, wants an answer, not a show.
-    options.window = window ? *window : !options.explain && ::isatty(STDOUT_FILENO) && can_open_window();
+    options.window = window ? *window : !words && !options.explain && ::isatty(STDOUT_FILENO) && can_open_window();
     return options;
 }
 
@@ -298,6 +327,7 @@ int replay_command(int argc, char** argv) {
     Recording recording = parse_recording(read_host_file(options.file, "recording"), options.file);
     if (!recording.trouble.empty()) Results::message(recording.trouble);
     if (options.window) return replay_in_window(std::move(recording), options);
+    if (!options.script.empty() || !options.gdb.empty()) return replay_with_words(std::move(recording), options);
     const auto machine = machine_for(recording, options.images);
     const ReplayResult result = replay(*machine, recording, options.explain);
     Results results;

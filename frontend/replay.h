@@ -1,7 +1,8 @@
 #pragma once
 /// `rewind86 replay FILE [--image PATH]... [--explain]`: replays a recording, in the window or without a display, and
 /// compares it with the digests that it holds. Unless told it takes the window if there is a display and a terminal
-/// reads the results. Images are found by content, at the recorded path or among those given, and never written.
+/// reads the results. With `--script` or `--gdb` it is looked into instead: the session stands at its beginning, and
+/// all of it can be gone to. Images are found by content, at the recorded path or among those given, and never written.
 /// NOT IMPLEMENTED: inputs of another machine's semantics revision.
 #include "machine/recording.h"
 #include <memory>
@@ -13,6 +14,8 @@ struct ReplayOptions {
     std::vector<std::string> images; ///< where else to look: images, kernels, initial RAM disks
     bool explain = false;
     bool window = false;
+    std::string script; ///< a file, or "-": standard input
+    std::string gdb;    ///< where a debugger is waited for
     std::string host_key = "ctrl-r";
 };
 
@@ -29,8 +32,15 @@ struct ReplayResult {
     std::optional<Divergence> divergence;
 };
 
-/// A machine with everything that the recording needs. Throws UserError, naming what is missing.
-MachineConfig config_for(Recording& recording, const std::vector<std::string>& places);
+/// What a machine is made of on which a recording is replayed.
+struct ReplayParts {
+    MachineConfig config;
+    std::vector<std::shared_ptr<BlockImage>> media; ///< that were inserted before the recording's first state
+};
+/// Finds everything that the recording needs, its inputs among it. Throws UserError, naming what is missing.
+ReplayParts parts_for(Recording& recording, const std::vector<std::string>& places);
+/// Puts a fresh machine where the recording begins. Throws UserError, naming chip and field, if its state does not fit.
+void begin_replay(Machine& machine, const Recording& recording, const std::vector<std::shared_ptr<BlockImage>>& media);
 std::unique_ptr<Machine> machine_for(Recording& recording, const std::vector<std::string>& places);
 /// "field a != b" if the machine is not what was recorded.
 std::optional<std::string> difference(Machine& machine, const RecordedDigest& recorded);
@@ -38,6 +48,8 @@ ReplayResult replay(Machine& machine, const Recording& recording, bool explain);
 
 /// In the window: plays, stands still at the end, and can be gone back in. The program's exit status.
 int replay_in_window(Recording recording, const ReplayOptions& options);
+/// At the beginning, for a script or a debugger; nothing is compared. The program's exit status.
+int replay_with_words(Recording recording, const ReplayOptions& options);
 /// The program's exit status.
 int replay_command(int argc, char** argv);
 

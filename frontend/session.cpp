@@ -31,6 +31,7 @@ Session::Session(MachineConfig config, SessionOptions options, Results& results,
         machine_.pc().vga.on_frame([this] { publish_frame(); });
         machine_.pc().vga.want_frames(true);
     }
+    if (options_.playing) options_.playing->begin(machine_);
     if (options_.rewind_bytes) start_history();
     update_status();
 }

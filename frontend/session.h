@@ -35,11 +35,14 @@ struct SessionOptions {
     std::vector<Tick> digest_at;
     u64 rewind_bytes = 0;                       ///< memory of the flight recorder; 0: none
     std::string record;                         ///< file of a recording from the beginning
+    u64 record_checkpoints_ns = 0;              ///< virtual time between checkpoints in that file; 0: none
     std::map<std::string, std::string> sources; ///< for recordings, see Recorder
     /// A recording to be played; the session stands still where it ends.
     struct Playing {
         std::vector<Timeline::LoggedInput> inputs;
         Tick end = 0;
+        std::vector<KeptState> checkpoints;
+        std::function<void(Machine&)> begin; ///< puts the machine where the recording begins
         /// Where to look, ascending, and what is called there with the number of inputs that have acted.
         std::vector<Tick> marks;
         std::function<void(Machine&, usize inputs)> at_mark;

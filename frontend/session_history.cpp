@@ -21,7 +21,12 @@ void Session::start_history() {
         return signal_received() == 0;
     });
     recorder_.emplace(*timeline_, options_.sources);
+    recorder_->stream_checkpoints(options_.record_checkpoints_ns);
     if (!options_.record.empty()) start_recording();
+    if (options_.playing) {
+        auto& playing = *options_.playing;
+        timeline_->load_history(std::move(playing.inputs), playing.end, std::move(playing.checkpoints));
+    }
     if (!options_.show_frames && !options_.show_text) return;
     Traveller::Surroundings around;
     around.show = [this](const Picture& picture) {
@@ -36,14 +41,12 @@ void Session::start_history() {
         wake_.wait_for(lock, time, [this] { return attention_.load(); });
     };
     traveller_.emplace(*timeline_, std::move(around));
-    if (!options_.playing) return;
-    timeline_->load_history(std::move(options_.playing->inputs), options_.playing->end);
-    traveller_->look_back();
+    if (options_.playing) traveller_->look_back();
 }
 
 /// While a recording is played.
 void Session::look_at_recording() {
-    auto& [inputs, end, marks, at_mark, at_end] = *options_.playing;
+    const auto& [inputs, end, checkpoints, begin, marks, at_mark, at_end] = *options_.playing;
     const Tick now = machine_.now();
     if (now == end && timeline_->current_branch() == 0) timeline_->go_live(); // what came at the very end acts
     for (; next_mark_ < marks.size() && marks[next_mark_] <= now; ++next_mark_)
@@ -51,8 +54,10 @@ void Session::look_at_recording() {
     if (!timeline_->live()) return timeline_->keep_due_checkpoint(); // what was played can be gone back to
     if (timeline_->current_branch() == 0) {
         at_end(machine_);
-        set_paused(true);
-        say("The recording ends here; going on, the guest runs on live.");
+        if (traveller_) {
+            set_paused(true);
+            say("The recording ends here; going on, the guest runs on live.");
+        }
     }
     options_.playing.reset();
 }

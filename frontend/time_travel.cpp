@@ -5,9 +5,10 @@
 #include "frontend/gdb/connection.h"
 #include "frontend/host/files.h"
 #include "frontend/machine_report.h"
-#include "frontend/state_file.h"
 #include "machine/page_walk.h"
 #include "machine/probe.h"
+#include "machine/state_file.h"
+#include <charconv>
 
 namespace r86 {
 
@@ -15,8 +16,10 @@ namespace {
 
 constexpr u64 kDefaultRewind = u64{512} << 20;
 constexpr u64 kLeastRewind = u64{1} << 20;
+constexpr u64 kMostStateFile = u64{8} << 30;
 constexpr u64 kLongestRange = u64{16} << 20;
 constexpr unsigned kMostMapSearches = 64;
+constexpr u64 kSecond = 1'000'000'000, kMostSeconds = 1'000'000;
 
 /// The instruction at CS:EIP as text; empty where none can be read.
 std::string instruction_here(Machine& machine) {
@@ -41,7 +44,7 @@ public:
         case CommandId::ReverseUntil: return reverse_until(arguments[0].text, arguments[1], number(2, 1));
         case CommandId::Branch: return branch(command);
         case CommandId::Timeline: return describe();
-        case CommandId::SaveRecording: return save_recording(arguments[0].text);
+        case CommandId::SaveRecording: return save_recording(arguments[0].text, number(1, 0));
         case CommandId::LastWrite: return look(find_before({.ranges = ranges(arguments[0], number(1, 1), false)}));
         case CommandId::LastOut: return last_out(number(0, 0));
         case CommandId::LastMap: return last_map(arguments[0]);
@@ -148,8 +151,9 @@ private:
         return lines;
     }
 
-    std::vector<std::string> save_recording(const std::string& path) {
-        write_host_file(path, session_.recorder()->whole());
+    std::vector<std::string> save_recording(const std::string& path, u64 seconds_between_checkpoints) {
+        if (seconds_between_checkpoints > kMostSeconds) throw UserError("save-recording: so many seconds never pass");
+        write_host_file(path, session_.recorder()->whole(seconds_between_checkpoints * kSecond));
         return {here("recording saved; it holds everything that was typed")};
     }
 
@@ -207,11 +211,9 @@ std::vector<std::string> state_answer(Session& session, const Command& command) 
     const bool saves = command.id == CommandId::SaveState;
     Machine& machine = session.machine();
     if (saves) {
-        save_state_file(machine, path);
+        write_host_file(path, pack_state(machine));
     } else {
-        const bool recorded = session.recorder() && session.recorder()->streaming();
-        load_state_file(machine, path);
-        if (recorded) Results::message("the recording ends here: it cannot go on from a state that was loaded");
+        unpack_state(machine, read_host_file(path, "state", kMostStateFile), "state '" + path + "' ");
     }
     return {"at " + std::to_string(machine.now()) + " " + cs_eip(machine) + (saves ? " saved" : " loaded")};
 }
@@ -221,8 +223,20 @@ std::vector<std::string> state_answer(Session& session, const Command& command) 
 void check_time_travel(const TimeTravelOptions& options) {
     static_cast<void>(rewind_bytes(options));
     if (!options.gdb.empty()) static_cast<void>(gdb::parse_address(options.gdb));
+    const bool checkpoints = record_checkpoints_ns(options) != 0;
+    if (checkpoints && options.record.empty()) throw UserError("--record-checkpoints needs --record FILE");
     if (!options.record.empty() && options.rewind == "off")
         throw UserError("--record keeps a history; leave --rewind off out");
+}
+
+u64 record_checkpoints_ns(const TimeTravelOptions& options) {
+    const std::string& text = options.record_checkpoints;
+    if (text.empty() || text == "off") return 0;
+    u64 seconds = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (error != std::errc{} || end != text.data() + text.size() || seconds < 1 || seconds > kMostSeconds)
+        throw UserError("--record-checkpoints: whole seconds of virtual time, or off");
+    return seconds * kSecond;
 }
 
 u64 rewind_bytes(const TimeTravelOptions& options) {

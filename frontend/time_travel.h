@@ -8,9 +8,10 @@ namespace r86 {
 
 /// Options of the command line that belong here.
 struct TimeTravelOptions {
-    std::string rewind; ///< --rewind SIZE|off; empty: the default
-    std::string record; ///< --record FILE
-    std::string gdb;    ///< --gdb PORT|unix:PATH
+    std::string rewind;             ///< --rewind SIZE|off; empty: the default
+    std::string record;             ///< --record FILE
+    std::string record_checkpoints; ///< --record-checkpoints SECONDS|off; empty: off
+    std::string gdb;                ///< --gdb PORT|unix:PATH
 };
 
 /// Long ways through history are worth a word every second; GDB gives up a server that is silent for two.
@@ -31,6 +32,8 @@ private:
 void check_time_travel(const TimeTravelOptions& options);
 /// Memory for the flight recorder; 0: none.
 u64 rewind_bytes(const TimeTravelOptions& options);
+/// Virtual time between checkpoints in a recording; 0: none. Throws UserError.
+u64 record_checkpoints_ns(const TimeTravelOptions& options);
 /// seek, reverse-step, last-write ...: the lines of the answer. Throws UserError.
 std::vector<std::string> time_travel_answer(Session& session, const Command& command);
 /// The same for a script.

@@ -3,6 +3,7 @@
 #include "cpu/mmu/mmu.h"
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 namespace r86 {
 
@@ -101,7 +102,7 @@ void Checkpoints::touch_cluster(u32 image_number, u64 cluster) {
     keep(key, entry.slot);
     if (first && first_change_) {
         const std::vector<u8> content = store_.read(*entry.slot.version);
-        first_change_(image_number, cluster, std::span(content).first(content.size() - 1));
+        if (!content.back()) first_change_(image_number, cluster, std::span(content).first(content.size() - 1));
     }
 }
 
@@ -243,6 +244,36 @@ void Checkpoints::go_to(Checkpoint* target) {
     machine_.cpu().mmu().drop_all_writers();
 }
 
+void Checkpoints::become(Machine& other) {
+    (void)machine_.pc().vga.vram(); // up to date, and with it what is dirty
+    const std::vector<u8> chips = other.save_chips();
+    machine_.load_chips(chips);
+    u64 key = 0;
+    for (const Machine::StateMemory& memory : other.state_memories())
+        for (usize at = 0; at < memory.bytes.size(); at += kPageSize, ++key) {
+            if (std::memcmp(page_bytes(key), &memory.bytes[at], kPageSize) == 0) continue;
+            touch_page(key);
+            machine_.pc().memory.restore_page(page_bytes(key), &memory.bytes[at]);
+        }
+    R86_ASSERT(key == pages_);
+    const auto theirs = other.images();
+    for (const auto& [number, image] : images_)
+        for (const auto& [their_number, wanted] : theirs)
+            if (their_number == number) become(number, *image, *wanted);
+}
+
+void Checkpoints::become(u32 number, BlockImage& ours, BlockImage& wanted) {
+    std::set<u64> clusters = ours.changed_clusters();
+    clusters.insert(wanted.changed_clusters().begin(), wanted.changed_clusters().end());
+    std::vector<u8> content;
+    for (const u64 cluster : clusters) {
+        touch_cluster(number, cluster);
+        if (!wanted.read_cluster(cluster, content) ||
+            !ours.restore_cluster(cluster, content, wanted.changed_clusters().count(cluster) != 0))
+            throw UserError("Image '" + ours.name() + "' cannot be set to another time: the host refuses to write it.");
+    }
+}
+
 void Checkpoints::remove(Checkpoint* gone) {
     R86_ASSERT(gone != base_ && gone->parent);
     for (Checkpoint* child : gone->children) {
@@ -317,6 +348,7 @@ std::vector<FirstContent> Checkpoints::first_contents() {
     std::vector<FirstContent> all;
     for (const auto& [key, version] : found) {
         std::vector<u8> content = store_.read(*version);
+        if (content.back()) continue; // it had changed before the root
         content.pop_back();
         all.push_back({static_cast<u32>((key & ~kClusterKey) >> 40), key & ((u64{1} << 40) - 1), std::move(content)});
     }

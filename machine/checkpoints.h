@@ -53,6 +53,9 @@ public:
     void arrive(Checkpoint* next);
     /// Puts the machine into the state of a checkpoint. Throws UserError if a disk image cannot be written.
     void go_to(Checkpoint* target);
+    /// Puts the machine into the state of another one of the same configuration; all that differs counts as changed
+    /// since the base. Throws UserError if a disk image cannot be written.
+    void become(Machine& other);
     /// Joins a checkpoint with its children; neither the root nor the base.
     void remove(Checkpoint* checkpoint);
 
@@ -71,9 +74,9 @@ public:
 
     /// Media may have come: watches their writes as well.
     void watch_media();
-    /// Of every cluster that has changed since the root.
+    /// Of every cluster that has changed since the root, unless it had changed before already.
     std::vector<FirstContent> first_contents();
-    /// Called with the old content of a cluster before it changes for the first time of all.
+    /// Called with the old content of a cluster before it changes for the first time since the machine was made.
     void on_first_change(std::function<void(u32 image, u64 cluster, std::span<const u8>)> hook) {
         first_change_ = std::move(hook);
     }
@@ -105,6 +108,7 @@ private:
     void keep(u64 key, Slot& slot);
     void mark_all_clean();
     void mark(u64 key, const VersionRef* target);
+    void become(u32 number, BlockImage& ours, BlockImage& wanted);
     void rewrite(u64 key, Slot& slot);
     void read_cluster(u64 key, std::vector<u8>& out);
     void start_hashing();

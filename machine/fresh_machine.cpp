@@ -134,11 +134,11 @@ void FreshMachine::set_image(u32 number, BlockImage& image, BlockImage& wanted, 
     }
 }
 
-void FreshMachine::swap_images() {
+void FreshMachine::swap_images(ImageCheck check) {
     const auto images = live_.images(), wanted = machine_->images();
     R86_ASSERT(images.size() == wanted.size());
     for (usize n = 0; n < images.size(); ++n)
-        if (!fits_samples(*images[n].second, machine_->loaded_samples(images[n].first)))
+        if (check == ImageCheck::Samples && !fits_samples(*images[n].second, machine_->loaded_samples(images[n].first)))
             throw UserError("Image '" + images[n].second->name() +
                             "' holds something else than when the state was made; start with that image as it was.");
     std::vector<Replaced> replaced;
@@ -152,8 +152,8 @@ void FreshMachine::swap_images() {
     }
 }
 
-void FreshMachine::swap_in() {
-    swap_images(); // only the host could refuse, and it did not
+void FreshMachine::swap_in(ImageCheck check) {
+    swap_images(check); // only the host could refuse, and it did not
     live_.state_ends();
     SaveVisitor save(true);
     machine_->visit(save);

@@ -11,6 +11,9 @@
 
 namespace r86 {
 
+/// Whether samples tell an image that held something else when the state was made, or somebody else vouches for it.
+enum class ImageCheck : u8 { Samples, None };
+
 class FreshMachine {
 public:
     /// Its images are as large as those of `live` and hold nothing.
@@ -21,7 +24,7 @@ public:
     Machine& machine() { return *machine_; }
     /// The living machine takes over the state; its history begins anew. Throws UserError if an image cannot be set:
     /// its file cannot be written, or what it held before the session is not known any more. Then nothing has changed.
-    void swap_in();
+    void swap_in(ImageCheck check = ImageCheck::Samples);
 
 private:
     /// What an image held before this went to another state.
@@ -31,7 +34,7 @@ private:
         bool changed = false;
         std::vector<u8> content;
     };
-    void swap_images();
+    void swap_images(ImageCheck check);
     void set_image(u32 number, BlockImage& image, BlockImage& wanted, std::vector<Replaced>& replaced);
 
     Machine& live_;

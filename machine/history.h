@@ -6,7 +6,7 @@
 
 namespace r86 {
 
-/// The content that a cluster of an image had where the history begins, if it has changed since.
+/// The content that a cluster of an image had when the machine was made, if it has changed since the history began.
 struct FirstContent {
     u32 image = 0; ///< as Machine::images() numbers them
     u64 cluster = 0;

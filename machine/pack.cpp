@@ -50,7 +50,21 @@ bool unpack(std::span<const u8> packed, std::span<u8> out) {
     return whole;
 }
 
+u32 crc32_of(std::span<const u8> bytes) {
+    return static_cast<u32>(crc32_z(crc32(0, nullptr, 0), bytes.data(), bytes.size()));
+}
+
 #else
+
+u32 crc32_of(std::span<const u8> bytes) {
+    constexpr u32 kPolynomial = 0xEDB88320; // lowest bit first
+    u32 crc = ~u32{0};
+    for (const u8 byte : bytes) {
+        crc ^= byte;
+        for (unsigned bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? kPolynomial : 0);
+    }
+    return ~crc;
+}
 
 struct Packer::Tables {};
 Packer::Packer() = default;

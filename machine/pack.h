@@ -25,4 +25,7 @@ private:
 /// Fills `out` exactly; false if the packed bytes are damaged or give another length.
 bool unpack(std::span<const u8> packed, std::span<u8> out);
 
+/// CRC-32 as of ISO 3309, which zlib and PNG use.
+u32 crc32_of(std::span<const u8> bytes);
+
 } // namespace r86

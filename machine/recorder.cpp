@@ -2,6 +2,7 @@
 #include "bios/embedded.h"
 #include "core/error.h"
 #include "core/sha256.h"
+#include "machine/state_file.h"
 #include <algorithm>
 
 namespace r86 {
@@ -57,7 +58,13 @@ Recorder::Recorder(Timeline& timeline, std::map<std::string, std::string> source
         if (sink_ && timeline_.branch().inputs.size() - written_inputs_ > kInputsBetweenFlushes) flush(false);
     };
     listener.checkpoint = [this] {
-        if (sink_) flush(true);
+        if (!sink_) return;
+        flush(true);
+        const u64 now = timeline_.machine().now_ns();
+        if (!checkpoints_every_ || now < next_checkpoint_) return;
+        next_checkpoint_ = now + checkpoints_every_;
+        stream_.state(RecordingWriter::State::Checkpoint, state_here());
+        give(stream_);
     };
     listener.media = [this] { watch_images(); };
     listener.cut = [this](Tick tick) {
@@ -80,9 +87,8 @@ Recorder::Recorder(Timeline& timeline, std::map<std::string, std::string> source
         flush(false);
         stream_.end(timeline_.head());
         give(stream_);
-        sink_ = {};
     };
-    listener.replaced = [this] { replaced_ = true; };
+    listener.replaced = [this] { begin_from_state(); };
     timeline_.set_listener(std::move(listener));
 }
 
@@ -103,9 +109,10 @@ void Recorder::watch_images() {
         const MachineConfig& config = timeline_.machine().config();
         about.kind = number < kFirstRemovable ? MediaKind::Disk : MediaKind::Floppy;
         if (image == config.cdrom.get()) about.kind = MediaKind::Cd;
-        about.at_start = number < kFirstRemovable || image == config.cdrom.get() || image == config.floppies[0].get() ||
-                         image == config.floppies[1].get();
-        if (!about.at_start && image->size() > (u64{4} << 20)) about.kind = MediaKind::Cd;
+        const bool at_start = number < kFirstRemovable || image == config.cdrom.get() ||
+                              image == config.floppies[0].get() || image == config.floppies[1].get();
+        about.comes = at_start ? RecordedImage::Comes::AtStart : RecordedImage::Comes::WithInput;
+        if (!at_start && image->size() > (u64{4} << 20)) about.kind = MediaKind::Cd;
         images_[number] = unwritten_images_[number] = about;
         image->on_first_read([this, number, image](u64 cluster) {
             std::vector<u8> content;
@@ -136,6 +143,7 @@ std::vector<Recording::Input> Recorder::encode(usize from) const {
 void Recorder::begin(RecordingWriter& writer) {
     const MachineConfig& config = timeline_.machine().config();
     auto lines = describe(config);
+    if (from_state_) lines["begins"] = "state";
     lines.insert(sources_.begin(), sources_.end());
     writer.configuration(lines);
     if (!config.bios.empty()) writer.file("bios", config.bios);
@@ -145,12 +153,39 @@ void Recorder::begin(RecordingWriter& writer) {
 void Recorder::stream_to(Sink sink) {
     sink_ = std::move(sink);
     begin(stream_);
+    next_checkpoint_ = timeline_.machine().now_ns() + checkpoints_every_;
+    watch_first_changes();
+    flush(false);
+}
+
+void Recorder::watch_first_changes() {
     timeline_.checkpoints().on_first_change([this](u32 image, u64 cluster, std::span<const u8> content) {
         if (!sink_) return;
         stream_.old_cluster(image, cluster, content);
         give(stream_);
     });
+}
+
+KeptState Recorder::state_here() { return {timeline_.now(), timeline_.inputs_done(), pack_state(timeline_.machine())}; }
+
+/// A state was loaded, and with it begins another history.
+void Recorder::begin_from_state() {
+    from_state_ = true;
+    for (auto& [number, about] : images_) {
+        if (about.comes != RecordedImage::Comes::WithInput) continue;
+        about.comes = RecordedImage::Comes::WithState;
+        unwritten_images_[number] = about;
+    }
+    written_inputs_ = 0;
+    if (!sink_) return;
+    watch_first_changes();
+    // What the state has put into images that are written in place is no write of the guest.
+    for (const auto& [place, content] : timeline_.machine().first_contents())
+        stream_.old_cluster(place.first, place.second, content);
+    next_checkpoint_ = timeline_.machine().now_ns() + checkpoints_every_;
     flush(false);
+    stream_.state(RecordingWriter::State::First, state_here());
+    flush(true);
 }
 
 void Recorder::give(RecordingWriter& writer) {
@@ -184,15 +219,42 @@ void Recorder::finish() {
     sink_ = {};
 }
 
-std::vector<u8> Recorder::whole() {
-    if (replaced_)
-        throw UserError("this session goes on from a loaded state; a recording begins where a machine is switched on");
+/// The first state, if the history begins with one, and checkpoints: by going there.
+void Recorder::add_states(RecordingWriter& writer, u64 checkpoints_every) {
+    if (!from_state_ && !checkpoints_every) return;
+    const Tick before = timeline_.now();
+    if (from_state_) {
+        timeline_.seek(timeline_.begin());
+        writer.state(RecordingWriter::State::First, state_here());
+    }
+    if (checkpoints_every) {
+        std::vector<Tick> ticks; // of the checkpoints that there are: going anywhere else would replay
+        for (const Checkpoint* at = timeline_.branch().tip; at && at->parent; at = at->parent)
+            ticks.push_back(at->tick);
+        timeline_.seek(timeline_.begin());
+        u64 next = timeline_.machine().now_ns() + checkpoints_every;
+        for (auto tick = ticks.rbegin(); tick != ticks.rend(); ++tick) {
+            timeline_.seek(*tick);
+            const u64 now = timeline_.machine().now_ns();
+            if (now < next) continue;
+            next = now + checkpoints_every;
+            writer.state(RecordingWriter::State::Checkpoint, state_here());
+        }
+    }
+    timeline_.seek(before);
+}
+
+std::vector<u8> Recorder::whole(u64 checkpoints_every) {
     RecordingWriter writer;
     begin(writer);
     for (const auto& [number, image] : images_) writer.image(image);
     writer.read_clusters({read_.begin(), read_.end()});
     for (const auto& old : timeline_.checkpoints().first_contents())
         writer.old_cluster(old.image, old.cluster, old.content);
+    if (from_state_) // what the state, or the history before it, has changed
+        for (const auto& [place, content] : timeline_.machine().first_contents())
+            writer.old_cluster(place.first, place.second, content);
+    add_states(writer, checkpoints_every);
     writer.inputs(encode(0));
     // The chips' states at the checkpoints of this branch serve as digests.
     std::vector<const Checkpoint*> path;

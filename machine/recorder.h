@@ -20,13 +20,20 @@ public:
     bool streaming() const { return static_cast<bool>(sink_); }
     /// The session is over.
     void finish();
-    /// The current branch from the beginning to where it ends. Throws UserError if a state was loaded on the way.
-    std::vector<u8> whole();
+    /// The current branch from the beginning to where it ends, for which it goes through history; `checkpoints_every`
+    /// as below.
+    std::vector<u8> whole(u64 checkpoints_every = 0);
+    /// From now on checkpoints, so many nanoseconds of virtual time apart, go into what is streamed: a reader need not
+    /// replay all that comes before the place where he wants to look. 0: none.
+    void stream_checkpoints(u64 every) { checkpoints_every_ = every; }
 
 private:
     void watch_images();
+    void watch_first_changes();
     void begin(RecordingWriter& writer);
-    void add_images(RecordingWriter& writer);
+    void begin_from_state();
+    void add_states(RecordingWriter& writer, u64 checkpoints_every);
+    KeptState state_here();
     std::vector<Recording::Input> encode(usize from) const;
     u32 number_of(const BlockImage* image) const;
     void flush(bool with_digest);
@@ -41,7 +48,9 @@ private:
     std::map<std::pair<u32, u64>, RamHash> read_;
     std::vector<std::pair<std::pair<u32, u64>, RamHash>> unwritten_reads_;
     usize written_inputs_ = 0;
-    bool replaced_ = false;
+    u64 checkpoints_every_ = 0;
+    u64 next_checkpoint_ = 0; ///< of the stream, in virtual time
+    bool from_state_ = false; ///< the history began when a state was loaded
 };
 
 /// The machine of a recording, without its images and kernel files. Throws UserError if this program cannot make it.

@@ -10,9 +10,10 @@ namespace r86 {
 namespace {
 
 constexpr std::string_view kMagic = "rewind86 recording\n";
-constexpr u32 kVersion = 1;
-constexpr usize kSectionHead = 4 + 4 + 4 + 8; // tag, size, stored size, checksum
+constexpr u32 kVersion = 2, kOldestVersion = 1; ///< 1 knew no states
+constexpr usize kSectionHead = 4 + 4 + 4 + 8;   // tag, size, stored size, checksum
 constexpr u32 kMostSection = u32{64} << 20;
+constexpr usize kStatePiece = usize{4} << 20;
 
 class Out {
 public:
@@ -169,8 +170,43 @@ bool read_input(In& in, Recording::Input& recorded) {
     return in.fine();
 }
 
+/// A state of which some pieces were read.
+struct StateSoFar {
+    RecordingWriter::State what = RecordingWriter::State::First;
+    KeptState state;
+    u64 size = 0;
+};
+
+bool read_state(In& in, StateSoFar& so_far, Recording& r) {
+    using What = RecordingWriter::State;
+    StateSoFar now;
+    now.what = in.number(1) ? What::Checkpoint : What::First;
+    now.state.tick = in.number(8);
+    now.state.inputs = static_cast<usize>(in.number(8));
+    now.size = in.number(8);
+    const u64 offset = in.number(8);
+    const std::vector<u8> piece = in.data();
+    if (offset == 0) so_far = std::move(now);
+    std::vector<u8>& file = so_far.state.file;
+    if (!in.fine() || piece.empty() || offset != file.size() || piece.size() > so_far.size - offset) return false;
+    file.insert(file.end(), piece.begin(), piece.end());
+    if (file.size() < so_far.size) return true;
+    r.end = std::max(r.end, so_far.state.tick);
+    if (so_far.what == What::First) { // everything before it was another history
+        r.inputs.clear();
+        r.digests.clear();
+        r.checkpoints.clear();
+        r.end = so_far.state.tick;
+        r.begins = std::exchange(so_far, {}).state;
+        return true;
+    }
+    if (!r.checkpoints.empty() && r.checkpoints.back().tick > so_far.state.tick) return false;
+    r.checkpoints.push_back(std::exchange(so_far, {}).state);
+    return true;
+}
+
 /// One section into the recording; false if it makes no sense.
-bool read_section(const std::string& tag, std::span<const u8> payload, Recording& r) {
+bool read_section(const std::string& tag, std::span<const u8> payload, Recording& r, StateSoFar& so_far) {
     In in(payload);
     if (tag == "CONF") {
         while (in.more()) {
@@ -184,9 +220,11 @@ bool read_section(const std::string& tag, std::span<const u8> payload, Recording
         RecordedImage image;
         image.number = static_cast<u32>(in.number(4));
         image.kind = static_cast<MediaKind>(std::min<u64>(in.number(1), 2));
-        image.at_start = in.number(1) != 0;
+        image.comes = static_cast<RecordedImage::Comes>(std::min<u64>(in.number(1), 2));
         image.size = in.number(8);
         image.path = in.text();
+        const auto same = [&image](const RecordedImage& known) { return known.number == image.number; };
+        std::erase_if(r.images, same); // a state has come that knows it
         r.images.push_back(image);
     } else if (tag == "CLUS") {
         while (in.more()) {
@@ -214,12 +252,15 @@ bool read_section(const std::string& tag, std::span<const u8> payload, Recording
         digest.chips = in.data();
         r.end = std::max(r.end, digest.tick);
         r.digests.push_back(std::move(digest));
+    } else if (tag == "STAT") {
+        return read_state(in, so_far, r);
     } else if (tag == "ENDS") {
         r.end = in.number(8);
     } else if (tag == "CUTS") {
         const Tick tick = in.number(8);
         while (!r.inputs.empty() && r.inputs.back().tick >= tick) r.inputs.pop_back();
         while (!r.digests.empty() && r.digests.back().tick > tick) r.digests.pop_back();
+        while (!r.checkpoints.empty() && r.checkpoints.back().tick > tick) r.checkpoints.pop_back();
         r.end = tick;
     } // other sections belong to later versions
     return in.fine();
@@ -232,10 +273,10 @@ RecordingWriter::RecordingWriter() {
     for (unsigned i = 0; i < 4; ++i) out_.push_back(static_cast<u8>(kVersion >> (8 * i)));
 }
 
-void RecordingWriter::section(const char* tag, std::span<const u8> payload) {
+void RecordingWriter::section(const char* tag, std::span<const u8> payload, bool pack) {
     std::vector<u8> packed;
     Packer packer;
-    const bool smaller = packer.pack(payload, packed);
+    const bool smaller = pack && packer.pack(payload, packed);
     const std::span<const u8> stored = smaller ? std::span<const u8>(packed) : payload;
     Out head;
     for (unsigned i = 0; i < 4; ++i) head.number(static_cast<u8>(tag[i]), 1);
@@ -266,7 +307,7 @@ void RecordingWriter::image(const RecordedImage& image) {
     Out out;
     out.number(image.number, 4);
     out.number(static_cast<u64>(image.kind), 1);
-    out.number(image.at_start, 1);
+    out.number(static_cast<u64>(image.comes), 1);
     out.number(image.size, 8);
     out.text(image.path);
     section("IMAG", out.bytes());
@@ -309,6 +350,20 @@ void RecordingWriter::digest(const RecordedDigest& digest) {
     section("DIGS", out.bytes());
 }
 
+void RecordingWriter::state(State what, const KeptState& state) {
+    const std::span<const u8> file = state.file;
+    for (usize at = 0; at < file.size(); at += kStatePiece) {
+        Out out;
+        out.number(static_cast<u64>(what), 1);
+        out.number(state.tick, 8);
+        out.number(state.inputs, 8);
+        out.number(file.size(), 8);
+        out.number(at, 8);
+        out.text(file.subspan(at, std::min(kStatePiece, file.size() - at)));
+        section("STAT", out.bytes(), false); // its sections are packed already
+    }
+}
+
 void RecordingWriter::end(Tick tick) {
     Out out;
     out.number(tick, 8);
@@ -326,9 +381,13 @@ Recording parse_recording(std::span<const u8> file, const std::string& name) {
     if (file.size() < kMagic.size() + 4 || !std::equal(kMagic.begin(), kMagic.end(), file.begin()))
         throw UserError("'" + name + "' is no recording of this program");
     In head(file.subspan(kMagic.size(), 4));
-    if (head.number(4) != kVersion) throw UserError(subject + "was made by another version of this program");
+    const u64 version = head.number(4);
+    if (version < kOldestVersion || version > kVersion)
+        UserError(subject + "was made by another version of this program");
     file = file.subspan(kMagic.size() + 4);
     Recording recording;
+    recording.name = name;
+    StateSoFar state;
     bool ended = false;
     std::vector<u8> payload;
     while (!file.empty()) {
@@ -343,7 +402,7 @@ Recording parse_recording(std::span<const u8> file, const std::string& name) {
             payload.resize(static_cast<usize>(size));
             if (!unpack(content, payload)) break;
         }
-        if (recording_checksum(tag, payload) != sum || !read_section(tag, payload, recording)) break;
+        if (recording_checksum(tag, payload) != sum || !read_section(tag, payload, recording, state)) break;
         ended = tag == "ENDS";
         file = file.subspan(kSectionHead + static_cast<usize>(stored));
     }
@@ -358,6 +417,8 @@ Recording parse_recording(std::span<const u8> file, const std::string& name) {
     if (revision->second != std::to_string(kSemanticsRevision))
         throw UserError(subject + "was made with semantics revision " + revision->second + "; this program has " +
                         std::to_string(kSemanticsRevision));
+    if (recording.configuration.count("begins") && !recording.begins)
+        throw UserError(subject + "is cut off within the state at which it begins");
     return recording;
 }
 

@@ -8,7 +8,11 @@
 ///   INPT  inputs with their ticks                OLDC  a cluster's content before it was first written
 ///   DIGS  a digest with the chips' state         ENDS  how far the recording goes
 ///   CUTS  what came after that tick is no more (a new branch began)
-/// NOT IMPLEMENTED: checkpoints in the file; snapshots as a recording's first state.
+///   STAT  a piece of a state (machine/state_file.h): that at which the recording begins, or a checkpoint
+///
+/// A recording begins where the machine is switched on, unless it holds a first state. One that comes later in the file
+/// was loaded while the session was recorded: what stands before it is no more. Images are always as they were when the
+/// machine was made; a state says what has changed since.
 #include "devices/block_image.h"
 #include "machine/input.h"
 #include "machine/ram_hash.h"
@@ -26,7 +30,12 @@ inline constexpr u32 kSemanticsRevision = 6;
 struct RecordedImage {
     u32 number = 0; ///< Machine::images()
     MediaKind kind = MediaKind::Disk;
-    bool at_start = true;
+    enum class Comes : u8 {
+        WithInput = 0, ///< when somebody inserts it
+        AtStart = 1,   ///< the machine was made with it
+        WithState = 2, ///< inserted before the first state
+    };
+    Comes comes = Comes::AtStart;
     u64 size = 0;
     std::string path;
 };
@@ -42,6 +51,7 @@ struct RecordedDigest {
 
 /// The parsed file.
 struct Recording {
+    std::string name; ///< of the file
     std::map<std::string, std::string> configuration;
     std::map<std::string, std::vector<u8>> files;
     std::vector<RecordedImage> images;
@@ -54,6 +64,8 @@ struct Recording {
     };
     std::vector<Input> inputs;
     std::vector<RecordedDigest> digests;
+    std::optional<KeptState> begins; ///< nothing: where the machine is switched on
+    std::vector<KeptState> checkpoints;
     Tick end = 0;
     bool whole = false;  ///< no damage, and an end
     std::string trouble; ///< why not
@@ -72,13 +84,15 @@ public:
     void read_clusters(const std::vector<std::pair<std::pair<u32, u64>, RamHash>>& clusters);
     void old_cluster(u32 image, u64 cluster, std::span<const u8> content);
     void inputs(const std::vector<Recording::Input>& inputs);
+    enum class State : u8 { First = 0, Checkpoint = 1 };
+    void state(State what, const KeptState& state);
     void digest(const RecordedDigest& digest);
     void end(Tick tick);
     void cut(Tick tick);
     std::vector<u8> take() { return std::exchange(out_, {}); }
 
 private:
-    void section(const char* tag, std::span<const u8> payload);
+    void section(const char* tag, std::span<const u8> payload, bool pack = true);
     std::vector<u8> out_;
 };
 

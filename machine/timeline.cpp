@@ -1,4 +1,6 @@
 #include "machine/timeline.h"
+#include "core/error.h"
+#include "machine/state_file.h"
 #include "machine/visitors.h"
 #include <algorithm>
 #include <cstdio>
@@ -10,6 +12,7 @@ namespace {
 constexpr usize kMostCheckpoints = 600;
 constexpr usize kMostTemporary = 12;
 constexpr Tick kProgressStep = Tick{1} << 24;
+constexpr Tick kWorthFetching = Tick{1} << 25; ///< unpacking a state takes longer than replaying less than that
 /// Distances before the target of a seek at which a close checkpoint is laid, so that the next step back is short.
 constexpr Tick kCloseDistances[] = {Tick{1} << 26, Tick{1} << 24, Tick{1} << 22, Tick{1} << 19, Tick{1} << 16};
 
@@ -24,6 +27,7 @@ void Timeline::begin_anew() {
     checkpoints_.reset(); // lets go of the memory before another one takes hold
     checkpoints_.emplace(machine_);
     branches_.clear();
+    kept_.clear();
     current_ = 0;
     cursor_ = 0;
     live_ = true;
@@ -237,6 +241,36 @@ void Timeline::restore(Checkpoint* checkpoint) {
     find_next();
 }
 
+/// Makes a checkpoint of the last kept state before a tick, if it saves much replaying.
+void Timeline::fetch_kept(Tick tick) {
+    if (live_ || current_ != 0) return;
+    const auto& inputs = branch().inputs;
+    const auto later =
+        std::upper_bound(kept_.begin(), kept_.end(), tick, [](Tick at, const KeptState& one) { return at < one.tick; });
+    if (later == kept_.begin()) return;
+    const auto best = std::prev(later);
+    Tick here = nearest(tick)->tick;
+    if (machine_.now() <= tick) here = std::max(here, machine_.now());
+    if (best->tick < here + kWorthFetching) return;
+    const KeptState state = std::move(*best);
+    kept_.erase(best);
+    restore(nearest(state.tick));
+    try {
+        const auto fresh = unpack_beside(machine_, state.file, "a state inside the recording ");
+        const auto acted = [&](usize input) { return inputs[input].tick <= state.tick; };
+        const bool fits = fresh->machine().now() == state.tick && state.inputs <= inputs.size() &&
+                          (state.inputs == 0 || acted(state.inputs - 1)) &&
+                          (state.inputs == inputs.size() || inputs[state.inputs].tick >= state.tick);
+        if (!fits) return;
+        checkpoints_->become(fresh->machine());
+    } catch (const UserError&) { // the way is longer without it
+        return restore(nearest(tick));
+    }
+    cursor_ = state.inputs;
+    take(false);
+    find_next();
+}
+
 /// One piece of a replay; false if the machine ended.
 bool Timeline::run_towards(Tick tick) {
     const bool stops = machine_.stops_on_dead_halt();
@@ -288,6 +322,7 @@ bool Timeline::seek(Tick tick) {
         leave_head();
     }
     const Tick within = std::clamp(tick, begin(), branch().end);
+    fetch_kept(within);
     Checkpoint* start = nearest(within);
     // Running on from here is right if no checkpoint is nearer, and nothing stamped with the tick has acted yet.
     const bool already = cursor_ > 0 && within < branch().end && branch().inputs[cursor_ - 1].tick >= within;
@@ -382,9 +417,10 @@ void Timeline::keep_due_checkpoint() {
     if (machine_.retired() - checkpoints_->base()->work >= settings_.spacing) keep_checkpoint();
 }
 
-void Timeline::load_history(std::vector<LoggedInput> inputs, Tick end) {
+void Timeline::load_history(std::vector<LoggedInput> inputs, Tick end, std::vector<KeptState> kept) {
     branches_[current_].inputs = std::move(inputs);
-    branches_[current_].end = end;
+    branches_[current_].end = std::max(end, begin());
+    kept_ = std::move(kept);
     cursor_ = 0;
     live_ = false;
     find_next();

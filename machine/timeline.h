@@ -22,6 +22,13 @@ struct TimelineSettings {
     bool verify = false;         ///< compare with the checkpoints that a replay meets (tests)
 };
 
+/// The state at a position of the first branch, kept outside of this history: a recording has such.
+struct KeptState {
+    Tick tick = 0;
+    usize inputs = 0;     ///< that had acted
+    std::vector<u8> file; ///< see machine/state_file.h
+};
+
 /// A place in history and what happens there.
 struct Moment {
     Tick tick = 0;
@@ -98,14 +105,15 @@ public:
     // -----------------------------------------------------------------------------------------------
     /// A checkpoint right here, whatever the spacing.
     void checkpoint_now();
-    /// Fills an untouched timeline with a recording's inputs and end.
     /// As seek, forwards, with exactly so many of the inputs done: where a digest was taken.
     bool seek_with_inputs(Tick tick, usize inputs);
     /// While replaying: a checkpoint here, as a live session has them.
     void keep_checkpoint();
     /// The same, if the last one is as far back as in a live session.
     void keep_due_checkpoint();
-    void load_history(std::vector<LoggedInput> inputs, Tick end);
+    /// Fills an untouched timeline with a recording's inputs and end. A seek of a long way begins at the nearest state
+    /// that is kept, if there are any.
+    void load_history(std::vector<LoggedInput> inputs, Tick end, std::vector<KeptState> kept = {});
     /// Called for each input of the live session, and when the history after a tick is no more.
     struct Listener {
         std::function<void(Tick, const HostInput&)> input;
@@ -151,6 +159,7 @@ private:
     /// Keeps the live end of the branch, so that it can be left.
     void leave_head();
     void restore(Checkpoint* checkpoint);
+    void fetch_kept(Tick tick);
     /// Replays to a tick with close checkpoints before it; false if the machine ended or the user gave up.
     bool replay(Tick tick, bool close_checkpoints);
     bool run_towards(Tick tick);
@@ -165,6 +174,7 @@ private:
     TimelineSettings settings_;
     std::optional<Checkpoints> checkpoints_;
     std::vector<Branch> branches_;
+    std::vector<KeptState> kept_; // ascending; those that are no checkpoints yet
     u32 current_ = 0;
     usize cursor_ = 0; // the next input of the branch
     bool live_ = true;

@@ -183,6 +183,8 @@ private:
         option(kGroup, "--rewind", options_.time_travel.rewind, "SIZE|off",
                "Memory of the flight recorder (default 512M)");
         option(kGroup, "--record", options_.time_travel.record, "FILE", "Record the session from its beginning");
+        option(kGroup, "--record-checkpoints", options_.time_travel.record_checkpoints, "SECONDS|off",
+               "Put states into the recording, so far apart, for long ways on replay (default off)");
         option(kGroup, "--gdb", options_.time_travel.gdb, "PORT|unix:PATH",
                "Wait for a GDB on 127.0.0.1:PORT or there");
     }

@@ -1,4 +1,4 @@
-"""Reads files of `savestate` (frontend/state_file.h): what each chip says of itself, by the names of its fields."""
+"""Reads files of `savestate` (machine/state_file.h): what each chip says of itself, by the names of its fields."""
 import struct
 import zlib
 

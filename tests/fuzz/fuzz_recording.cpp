@@ -2,6 +2,7 @@
 // are stored unpacked with right checksums first: a random change would never come past them.
 #include "core/error.h"
 #include "machine/recorder.h"
+#include "machine/state_file.h"
 #include "tests/fuzz/fuzz_board.h"
 #include <cstring>
 
@@ -33,18 +34,26 @@ void replay(Recording recording) {
     if (config.memory_bytes > (8 << 20)) return;
     config.disks.push_back(numbered_image(4096));
     Machine machine(std::move(config));
+    if (recording.begins) unpack_state(machine, recording.begins->file, "the first state ", ImageCheck::None);
+    const Tick first = machine.now();
     TimelineSettings settings;
     settings.spacing = 20'000;
     Timeline timeline(machine, settings);
     std::vector<Timeline::LoggedInput> inputs;
     for (const Recording::Input& input : recording.inputs) inputs.push_back({input.tick, input.input});
-    timeline.load_history(std::move(inputs), recording.end);
+    timeline.load_history(std::move(inputs), recording.end, recording.checkpoints);
+    for (const KeptState& kept : recording.checkpoints) { // a seek fetches them where that saves a long way
+        try {
+            static_cast<void>(unpack_beside(machine, kept.file, "a checkpoint "));
+        } catch (const UserError&) {
+        }
+    }
     for (const RecordedDigest& digest : recording.digests) {
-        if (digest.tick > kMostTicks) break;
+        if (digest.tick > first && digest.tick - first > kMostTicks) break;
         timeline.seek_with_inputs(digest.tick, static_cast<usize>(digest.inputs));
         timeline.keep_checkpoint();
     }
-    timeline.seek(std::min(recording.end, kMostTicks));
+    timeline.seek(recording.end > first ? first + std::min(recording.end - first, kMostTicks) : first);
     timeline.reverse_step(1000);
     static_cast<void>(machine.picture());
     static_cast<void>(machine.digest());

@@ -6,11 +6,10 @@
 //   5 rename: place (1), character (1); 6 version (4); 7 shorten by (2); 8 append: length (1), bytes; 9 change places
 //   with section (1)
 #include "core/error.h"
-#include "frontend/state_file.h"
 #include "machine/pack.h"
+#include "machine/state_file.h"
 #include "tests/fuzz/fuzz_board.h"
 #include <cstring>
-#include <zlib.h>
 
 using namespace r86;
 
@@ -69,7 +68,7 @@ std::vector<u8> file_of(const std::vector<Section>& sections) {
         put(summed, section.version, 4);
         summed.insert(summed.end(), section.name.begin(), section.name.end());
         summed.insert(summed.end(), section.content.begin(), section.content.end());
-        put(body, crc32(0, summed.data(), static_cast<uInt>(summed.size())), 4);
+        put(body, crc32_of(summed), 4);
         body.insert(body.end(), summed.begin(), summed.end());
     }
     constexpr std::string_view magic = "rewind86 savestate\n";

@@ -8,7 +8,8 @@
 /// There is a part for the clock, the processor, each chip (`pit`), what is in the drives (`machine`), the changes of
 /// each image (`disk0`, `medium1`), and pages of `ram` and `video_memory`, each behind its number (4). Pages of zeros
 /// are not stored. A part that is longer than a section goes on in the next one of its name.
-#include "machine/machine.h"
+#include "machine/fresh_machine.h"
+#include <memory>
 
 namespace r86 {
 
@@ -18,11 +19,9 @@ inline constexpr u64 kStateFileVersion = 4;
 std::vector<u8> pack_state(Machine& machine);
 /// `subject` begins the sentences of errors. Throws UserError, naming the part and the field, if it is no state,
 /// damaged, or another machine's; the machine then stays as it was.
-void unpack_state(Machine& machine, std::span<const u8> file, const std::string& subject);
-
-/// Throws UserError if the file cannot be written.
-void save_state_file(Machine& machine, const std::string& path);
-/// Throws UserError as unpack_state does.
-void load_state_file(Machine& machine, const std::string& path);
+void unpack_state(Machine& machine, std::span<const u8> file, const std::string& subject,
+                  ImageCheck check = ImageCheck::Samples);
+/// The first half of that: the state in a machine beside the living one.
+std::unique_ptr<FreshMachine> unpack_beside(Machine& machine, std::span<const u8> file, const std::string& subject);
 
 } // namespace r86

@@ -1,13 +1,12 @@
 // A machine's state as a file: what is in it, what is refused, and that a refusal changes nothing.
 #include "core/error.h"
 #include "devices/block_image.h"
-#include "frontend/state_file.h"
 #include "machine/pack.h"
+#include "machine/state_file.h"
 #include "machine/timeline.h"
 #include "tests/catch.h"
 #include <algorithm>
 #include <cstring>
-#include <zlib.h>
 
 using namespace r86;
 
@@ -62,8 +61,7 @@ std::vector<Place> places(const std::vector<u8>& file, const std::string& name) 
 
 /// As somebody would who knows the format.
 void correct_checksum(std::vector<u8>& file, const Place& place) {
-    const u32 sum = static_cast<u32>(
-        crc32(0, &file[place.section + 13], static_cast<uInt>(place.content + place.bytes - place.section - 13)));
+    const u32 sum = crc32_of({&file[place.section + 13], place.content + place.bytes - place.section - 13});
     std::memcpy(&file[place.section + 9], &sum, 4);
 }
 

@@ -1,16 +1,14 @@
-#include "frontend/state_file.h"
+#include "machine/state_file.h"
 #include "core/error.h"
-#include "frontend/host/files.h"
 #include "machine/fresh_machine.h"
 #include "machine/pack.h"
+#include "machine/share_out.h"
 #include "machine/visitors.h"
 #include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <map>
 #include <string_view>
-#include <thread>
-#include <zlib.h>
 
 namespace r86 {
 
@@ -21,11 +19,9 @@ constexpr u32 kSectionVersion = 1; ///< of every part so far
 constexpr usize kHeader = kMagic.size() + 8 + 8 + 8;
 constexpr usize kSectionHead = 1 + 4 + 4 + 4;
 constexpr usize kSectionFixed = kSectionHead + 4; ///< and its name and content
-constexpr u64 kMostFile = u64{8} << 30;
 constexpr usize kPageRecord = 4 + kPageSize;
 constexpr usize kPagesOfPiece = 256;
 constexpr usize kPiece = kPagesOfPiece * kPageRecord; ///< a section's content before packing at most
-constexpr unsigned kMostThreads = 4;
 
 void put(std::vector<u8>& out, u64 value, unsigned bytes) {
     for (unsigned i = 0; i < bytes; ++i) out.push_back(static_cast<u8>(value >> (8 * i)));
@@ -37,26 +33,8 @@ u64 get(const u8* in, unsigned bytes) {
     return value;
 }
 
-u32 checksum(std::span<const u8> bytes) {
-    return static_cast<u32>(crc32_z(crc32(0, nullptr, 0), bytes.data(), bytes.size()));
-}
-
 bool is_zero(std::span<const u8> page) {
     return page[0] == 0 && std::memcmp(page.data(), page.data() + 1, page.size() - 1) == 0;
-}
-
-/// Calls `work` with each number below `count`, on a few threads; it must not throw.
-template <class Work>
-void share_out(usize count, const Work& work) {
-    std::atomic<usize> next = 0;
-    const auto run = [&] {
-        for (usize i = next++; i < count; i = next++) work(i);
-    };
-    std::vector<std::thread> others;
-    const usize threads = std::min<usize>({count, kMostThreads, std::max(1u, std::thread::hardware_concurrency())});
-    for (usize i = 1; i < threads; ++i) others.emplace_back(run);
-    run();
-    for (std::thread& other : others) other.join();
 }
 
 // Saving -------------------------------------------------------------------------------------------------------------
@@ -102,7 +80,7 @@ std::vector<u8> section_of(const Piece& piece, Packer& packer) {
     put(out, kSectionVersion, 4);
     out.insert(out.end(), piece.name.begin(), piece.name.end());
     out.insert(out.end(), content.begin(), content.end());
-    const u32 sum = checksum(std::span(out).subspan(kSectionHead));
+    const u32 sum = crc32_of(std::span(out).subspan(kSectionHead));
     for (unsigned i = 0; i < 4; ++i) out[kSectionHead - 4 + i] = static_cast<u8>(sum >> (8 * i));
     return out;
 }
@@ -153,18 +131,18 @@ std::vector<Section> sections_of(std::span<const u8> file, const std::string& su
         if (std::any_of(section.name.begin(), section.name.end(), strange)) throw damaged;
     std::atomic<bool> whole = true;
     share_out(sections.size(), [&](usize i) {
-        if (checksum(sections[i].summed) != sections[i].sum) whole = false;
+        if (crc32_of(sections[i].summed) != sections[i].sum) whole = false;
     });
     if (!whole) throw damaged;
     return sections;
 }
 
-/// Puts what a file holds into a fresh machine; only when all of it was taken, the living one changes.
+/// Puts what a file holds into a fresh machine.
 class Loader {
 public:
-    Loader(Machine& machine, std::span<const u8> file, std::string subject)
-        : subject_(std::move(subject)), sections_(sections_of(file, subject_)), fresh_(machine),
-          parts_(fresh_.machine().state_parts()), memories_(fresh_.machine().state_memories()) {
+    Loader(Machine& fresh, std::vector<Section> sections, std::string subject)
+        : subject_(std::move(subject)), sections_(std::move(sections)), parts_(fresh.state_parts()),
+          memories_(fresh.state_memories()) {
         check_names();
         unpack_all();
         for (const Section& section : sections_)
@@ -182,7 +160,6 @@ public:
             other_machine(error.what());
         }
         for (const Machine::StateMemory& memory : memories_) load_memory(memory);
-        fresh_.swap_in();
     }
 
 private:
@@ -262,7 +239,6 @@ private:
 
     std::string subject_;
     std::vector<Section> sections_;
-    FreshMachine fresh_;
     std::vector<StatePart> parts_;
     std::vector<Machine::StateMemory> memories_;
     std::map<std::string, u64> next_page_;
@@ -303,18 +279,19 @@ std::vector<u8> pack_state(Machine& machine) {
     return file;
 }
 
-void unpack_state(Machine& machine, std::span<const u8> file, const std::string& subject) {
+std::unique_ptr<FreshMachine> unpack_beside(Machine& machine, std::span<const u8> file, const std::string& subject) {
     if (file.size() < kHeader || !std::equal(kMagic.begin(), kMagic.end(), file.begin()))
         throw UserError(subject + "is no saved state of this program");
     if (get(file.data() + kMagic.size(), 8) != kStateFileVersion)
         throw UserError(subject + "was made by another version of this program");
-    Loader(machine, file, subject).load();
+    std::vector<Section> sections = sections_of(file, subject); // a damaged file costs no machine
+    auto fresh = std::make_unique<FreshMachine>(machine);
+    Loader(fresh->machine(), std::move(sections), subject).load();
+    return fresh;
 }
 
-void save_state_file(Machine& machine, const std::string& path) { write_host_file(path, pack_state(machine)); }
-
-void load_state_file(Machine& machine, const std::string& path) {
-    unpack_state(machine, read_host_file(path, "state", kMostFile), "state '" + path + "' ");
+void unpack_state(Machine& machine, std::span<const u8> file, const std::string& subject, ImageCheck check) {
+    unpack_beside(machine, file, subject)->swap_in(check);
 }
 
 } // namespace r86
