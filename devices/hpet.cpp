@@ -107,8 +107,12 @@ void Hpet::write_config(u64 value) {
     s_.since = now;
     const bool was_enabled = s_.config & kEnable;
     s_.config = value & (kEnable | kLegacyReplacement);
-    for (unsigned n = 0; n < kTimers; ++n) drive(n, false);
+    // LEG_RT_CNF moves what timers 0 and 1 drive; ENABLE_CNF = 0 takes all interrupts away, but not their status bits.
+    const bool moved = legacy.level() != ((s_.config & kLegacyReplacement) != 0);
+    for (unsigned n = 0; n < kTimers; ++n)
+        if (moved || !(s_.config & kEnable)) drive(n, false);
     legacy.set(s_.config & kLegacyReplacement);
+    for (unsigned n = 0; n < kTimers; ++n) settle(n);
     if (was_enabled != ((s_.config & kEnable) != 0))
         for (unsigned n = 0; n < kTimers; ++n) arm(n);
 }
@@ -121,9 +125,13 @@ void Hpet::write_timer_config(unsigned n, u64 value) {
     const unsigned route = static_cast<unsigned>(bits(timer.config, 13, 9));
     if (!bit(kRoutes, route)) timer.config &= ~kRoute; // "the value read back will not match"
     if (timer.config & k32Bit) timer.comparator &= 0xFFFFFFFF;
-    if (s_.status & (u64{1} << n) && (timer.config & (kLevel | kInterruptEnable)) == (kLevel | kInterruptEnable))
-        drive(n, true);
+    settle(n);
     arm(n);
+}
+
+void Hpet::settle(unsigned n) {
+    constexpr u64 kHeld = kLevel | kInterruptEnable;
+    if ((s_.config & kEnable) && (s_.status >> n & 1) && (s_.timers[n].config & kHeld) == kHeld) drive(n, true);
 }
 
 /// 2.3.9.2.2 "Periodic Mode": a write sets the period, and with Tn_VAL_SET_CNF the comparator as well.

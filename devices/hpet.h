@@ -57,6 +57,8 @@ private:
     void expired(unsigned n, u64 deadline_ns);
     void fire(unsigned n);
     void drive(unsigned n, bool level);
+    /// The level that a level-triggered timer holds because of its status bit.
+    void settle(unsigned n);
     /// Bits that the counter and the comparator have in common: 32 in 32-bit mode.
     u64 width(unsigned n) const;
 

@@ -122,3 +122,115 @@ TEST_CASE("HPET: state saved in the middle goes on in another one") {
     b.run(1000);
     CHECK(test::save(a.hpet) == test::save(b.hpet));
 }
+
+TEST_CASE("HPET 2.3.5: ENABLE_CNF takes interrupts away and keeps their status; writing it again changes nothing") {
+    Bench b;
+    b.set(0x140, u64{21} << 9 | 0x6);
+    b.set(0x148, 10);
+    b.set(0x10, 1);
+    b.run(20);
+    using Edges = std::vector<std::pair<unsigned, bool>>;
+    CHECK(b.edges == Edges{{21, true}});
+    b.set(0x10, 1); // a pending level stays (it was lost)
+    CHECK(b.edges.size() == 1);
+    b.set(0x10, 0);
+    CHECK(b.edges == Edges{{21, true}, {21, false}});
+    CHECK(b.get(0x20) == 4);
+    b.set(0x10, 1);
+    CHECK(b.edges.size() == 3);
+    CHECK(b.edges.back() == std::pair<unsigned, bool>{21, true});
+    b.set(0x20, 4);
+    CHECK(b.edges.back() == std::pair<unsigned, bool>{21, false});
+}
+
+TEST_CASE("HPET 2.3.5: LEG_RT_CNF sends timers 0 and 1 to IRQ 0 and IRQ 8, whatever their routes say") {
+    Bench b;
+    b.set(0x100, u64{20} << 9 | 0x4);
+    b.set(0x120, u64{22} << 9 | 0x4);
+    b.set(0x140, u64{21} << 9 | 0x4);
+    for (unsigned n = 0; n < 3; ++n) b.set(0x108 + 0x20 * n, 100);
+    b.set(0x10, 3);
+    CHECK(b.hpet.legacy.level());
+    b.run(100);
+    CHECK(b.irq0 == 1);
+    CHECK(b.irq8 == 1);
+    CHECK(b.edges == std::vector<std::pair<unsigned, bool>>{{21, true}, {21, false}}); // timer 2 has no part in it
+    b.set(0x10, 1);
+    CHECK_FALSE(b.hpet.legacy.level());
+    b.set(0x108, 200);
+    b.run(100);
+    CHECK(b.irq0 == 1);
+    CHECK(b.edges.size() == 4);
+}
+
+TEST_CASE("HPET 2.3.8: an interrupt that is not enabled leaves its status bit, in level mode alone") {
+    Bench b;
+    b.set(0x120, u64{20} << 9 | 0x2);
+    b.set(0x128, 10);
+    b.set(0x140, u64{21} << 9);
+    b.set(0x148, 10);
+    b.set(0x10, 1);
+    b.run(20);
+    CHECK(b.edges.empty());
+    CHECK(b.get(0x20) == 2);
+    b.set(0x120, u64{20} << 9 | 0x6); // enabled with the status bit set
+    CHECK(b.edges == std::vector<std::pair<unsigned, bool>>{{20, true}});
+}
+
+TEST_CASE("HPET 2.3.9.2.1: a 32-bit comparator compares the low half and comes around with it") {
+    Bench b;
+    b.set(0xF0, 0x7'FFFF'FF00);
+    b.set(0x120, u64{20} << 9 | 0x104);
+    b.set(0x128, 0xFFFFFFFF'00000010);
+    CHECK(b.get(0x128) == 0x10);
+    b.set(0x10, 1);
+    b.run(0x10F);
+    CHECK(b.edges.empty());
+    b.run(1);
+    CHECK(b.edges.size() == 2);
+    b.run(0xFFFFFFFF);
+    CHECK(b.edges.size() == 2);
+    b.run(1);
+    CHECK(b.edges.size() == 4);
+}
+
+TEST_CASE("HPET 2.3.9.2.2: a new period counts from the next match on; what is read is the next match") {
+    Bench b;
+    b.set(0x100, 0x4 | 0x8 | 0x40 | u64{20} << 9);
+    b.set(0x108, 100);
+    b.set(0x10, 1);
+    b.run(250);
+    CHECK(b.edges.size() == 4);
+    CHECK(b.get(0x108) == 300);
+    b.set(0x108, 1000); // Tn_VAL_SET_CNF was cleared by the write before: the period alone
+    CHECK(b.get(0x108) == 300);
+    b.run(50);
+    CHECK(b.edges.size() == 6);
+    CHECK(b.get(0x108) == 1300);
+    b.run(999);
+    CHECK(b.edges.size() == 6);
+    b.run(1);
+    CHECK(b.edges.size() == 8);
+}
+
+TEST_CASE("HPET 2.3.1: accesses of 32 and 64 bits; narrower and misaligned writes and reserved registers do nothing") {
+    Bench b;
+    b.hpet.write(0x12C, 4, 0xABCD); // the upper half of a comparator
+    CHECK(b.get(0x128) == 0x0000ABCD'FFFFFFFF);
+    b.hpet.write(0x128, 4, 0x1234);
+    CHECK(b.get(0x128) == 0x0000ABCD'00001234);
+    CHECK(b.hpet.read(0x128, 2) == 0x1234);
+    CHECK(b.hpet.read(0x129, 1) == 0x12);
+    b.hpet.write(0x10, 1, 3);
+    b.hpet.write(0x12, 4, 3);
+    CHECK(b.get(0x10) == 0);
+    b.set(0x00, 0);
+    CHECK(b.get(0x00) == 0x009896808086A201);
+    b.set(0x160, ~u64{0}); // a fourth timer
+    CHECK(b.get(0x160) == 0);
+    b.set(0x110, ~u64{0}); // FSB route
+    CHECK(b.get(0x110) == 0);
+    CHECK((b.get(0x100) & 1 << 15) == 0); // which the capability denies
+    CHECK(b.get(0x3F8) == 0);
+    CHECK(b.get(0x400) == 0);
+}
