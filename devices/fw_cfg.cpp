@@ -17,6 +17,7 @@ constexpr u32 kDmaWrite = 1 << 4;
 constexpr u32 kIdTraditional = 1 << 0;
 constexpr u32 kIdDma = 1 << 1;
 constexpr usize kNameField = 56;
+constexpr u16 kSelectorWrite = 1 << 14; // "ignored as of QEMU v2.4"
 
 constexpr u16 swap16(u16 value) { return static_cast<u16>(value << 8 | value >> 8); }
 constexpr u32 swap32(u32 value) {
@@ -63,7 +64,7 @@ std::span<const u8> FwCfg::item(u16 number) const {
 }
 
 void FwCfg::select(u16 item) {
-    s_.selector = item;
+    s_.selector = item & static_cast<u16>(~kSelectorWrite);
     s_.position = 0;
 }
 

@@ -84,3 +84,62 @@ TEST_CASE("fw_cfg: DMA selects, reads, skips and refuses writes") {
     CHECK(b.dma(16, 2, 0x3000) == 0x01000000);                      // error bit, big endian
     CHECK(b.dma(0x20u << 16 | 8 | 2, 0xFFFFFFFF, 0xFFFFF000) == 0); // nowhere
 }
+
+TEST_CASE("fw_cfg, register locations: the selector is a word; bit 14 is ignored, bit 15 chooses the PC's items") {
+    Bench b;
+    CHECK(b.item(0x4000, 4) == std::vector<u8>{'Q', 'E', 'M', 'U'});
+    b.fw.add_number(fw_cfg_item::kIrq0Override, 1, 4);
+    CHECK(b.item(0x8002, 4) == std::vector<u8>{1, 0, 0, 0});
+    CHECK(b.item(0x0002, 4) == std::vector<u8>{0, 0, 0, 0});
+    b.io.write(0x510, 2, 0);
+    b.io.write(0x510, 1, 5); // a byte does not select
+    CHECK(b.io.read(0x511, 1) == 'Q');
+    b.io.write(0x511, 1, 'x'); // data cannot be written
+    CHECK(b.io.read(0x511, 1) == 'E');
+    b.io.write(0x510, 2, 0); // selecting starts over
+    CHECK(b.io.read(0x511, 1) == 'Q');
+    CHECK(b.io.read(0x510, 1) == 0); // the selector is write-only
+    CHECK(b.io.read(0x511, 1) == 'E');
+}
+
+TEST_CASE("fw_cfg, file directory: names of 55 characters, sizes and numbers from 20h on") {
+    Bench b;
+    FwCfg fw(b.memory);
+    const std::string longest(55, 'n');
+    fw.add_file(longest, std::vector<u8>(0x12345));
+    fw.add_file("a", {});
+    fw.finish();
+    const auto directory = fw.item(fw_cfg_item::kFileDirectory);
+    REQUIRE(directory.size() == 4 + 2 * 64);
+    CHECK(directory[3] == 2);
+    CHECK(std::vector<u8>(directory.begin() + 4, directory.begin() + 14) ==
+          std::vector<u8>{0, 0, 0, 0, 0, 0x20, 0, 0, 'a', 0});
+    CHECK(std::vector<u8>(directory.begin() + 68, directory.begin() + 76) ==
+          std::vector<u8>{0, 1, 0x23, 0x45, 0, 0x21, 0, 0});
+    CHECK(std::string(directory.begin() + 76, directory.begin() + 131) == longest);
+    CHECK(directory[131] == 0);
+    CHECK(fw.item(0x21).size() == 0x12345);
+}
+
+TEST_CASE("fw_cfg, DMA: a select alone, chained reads, a skip past the end, the address in two halves") {
+    Bench b;
+    CHECK(b.dma(0x20u << 16 | 8, 0, 0) == 0);
+    CHECK(b.io.read(0x511, 1) == 9);
+    CHECK(b.dma(2, 1, 0x2000) == 0); // both ways share the position
+    CHECK(b.memory.read({0x2000}, 1) == 8);
+    CHECK(b.dma(4, 0x7FFFFFFF, 0) == 0);
+    CHECK(b.io.read(0x511, 1) == 0);
+    b.memory.write({0x2000}, 2, 0xFFFF);
+    CHECK(b.dma(2, 1, 0x2000) == 0);
+    CHECK(b.memory.read({0x2000}, 2) == 0xFF00); // a zero, and no more than asked for
+    // The high half alone starts nothing; 4 GiB up there is no descriptor, and nothing happens in low memory.
+    b.big_endian(0x1000, 0x00200000 | 8 | 2);
+    b.big_endian(0x1004, 1);
+    b.io.write(0x514, 4, 0x01000000);
+    CHECK(b.memory.read({0x1000}, 4) == 0x0A002000);
+    b.io.write(0x518, 4, 0x00100000);
+    CHECK(b.memory.read({0x1000}, 4) == 0x0A002000);
+    // The address was used up: the low half alone now means below 4 GiB.
+    b.io.write(0x518, 4, 0x00100000);
+    CHECK(b.memory.read({0x1000}, 4) == 0);
+}
