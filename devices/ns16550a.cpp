@@ -25,25 +25,34 @@ constexpr u8 kDr = 0x01, kOe = 0x02, kFe = 0x08, kBi = 0x10, kThre = 0x20, kTemt
 Ns16550a::Ns16550a(EventQueue& queue, const std::string& name)
     : tx_timer_(queue, name + ".tx", [this](u64 deadline) { tx_done(deadline); }),
       rx_timer_(queue, name + ".rx", [this](u64 deadline) { rx_done(deadline); }),
-      timeout_timer_(queue, name + ".timeout", [this](u64) {
-          state_.timeout = state_.rx_count != 0;
+      timeout_timer_(queue, name + ".timeout",
+                     [this](u64) {
+                         state_.timeout = state_.rx_count != 0;
+                         update_irq();
+                     }),
+      thre_timer_(queue, name + ".thre", [this](u64) {
+          state_.thre_pending = true;
           update_irq();
       }) {}
 
-void Ns16550a::reset(ResetKind) {
-    const u8 inputs = state_.modem_inputs;
+/// Table I: MR does not touch the scratch register and the divisor latch.
+void Ns16550a::reset(ResetKind kind) {
+    const State before = state_;
     state_ = {};
-    state_.modem_inputs = inputs;
-    tx_timer_.cancel();
-    rx_timer_.cancel();
-    timeout_timer_.cancel();
+    state_.modem_inputs = before.modem_inputs;
+    if (kind != ResetKind::PowerOn) {
+        state_.scr = before.scr;
+        state_.dll = before.dll;
+        state_.dlm = before.dlm;
+    }
+    for (Timer* timer : {&tx_timer_, &rx_timer_, &timeout_timer_, &thre_timer_}) timer->cancel();
     break_out.set(false);
     write_mcr(0);
 }
 
 void Ns16550a::visit(StateVisitor& v) {
     auto& [rx, rx_errors, tx, line, rx_count, tx_count, line_count, line_break, shifting, shift_busy, ier, fcr, lcr,
-           mcr, scr, lsr_errors, modem_inputs, msr_deltas, dll, dlm, thre_pending, timeout] = state_;
+           mcr, scr, lsr_errors, modem_inputs, msr_deltas, dll, dlm, thre_pending, timeout, tx_two] = state_;
     v.field("rx", rx);
     v.field("rx_errors", rx_errors);
     v.field("tx", tx);
@@ -66,6 +75,7 @@ void Ns16550a::visit(StateVisitor& v) {
     v.field("dlm", dlm);
     v.field("thre_pending", thre_pending);
     v.field("timeout", timeout);
+    v.field("tx_two", tx_two);
     v.field("irq", irq);
     v.field("dtr", dtr);
     v.field("rts", rts);
@@ -79,12 +89,12 @@ void Ns16550a::visit(StateVisitor& v) {
     }
 }
 
-/// Start bit, 5 to 8 data bits, parity, 1, 1.5 or 2 stop bits, each 16 divided clocks.
-u64 Ns16550a::character_ns() const {
+/// Start bit, 5 to 8 data bits, parity, 1, 1.5 or 2 stop bits, each 16 divided clocks; `less` halves of a bit fewer.
+u64 Ns16550a::half_bits_ns(unsigned less) const {
     const u8 lcr = state_.lcr;
     const unsigned data = 5 + bits(lcr, 1, 0);
     const unsigned stop_halves = !(lcr & kStb) ? 2 : data == 5 ? 3 : 4;
-    const u64 halves = 2 * (1 + data + (lcr & kPen ? 1 : 0)) + stop_halves;
+    const u64 halves = 2 * (1 + data + (lcr & kPen ? 1 : 0)) + stop_halves - less;
     const u64 written = u64{state_.dlm} << 8 | state_.dll;
     const u64 divisor = written ? written : 65536;
     return halves * 8 * divisor * 1'000'000'000 / kHz;
@@ -167,8 +177,10 @@ void Ns16550a::write8(u16 offset, u8 value) {
             break;
         }
         state_.thre_pending = false;
+        thre_timer_.cancel();
         if (!fifos()) state_.tx_count = 0; // a second write replaces the first
         if (state_.tx_count < kFifo) state_.tx[state_.tx_count++] = value;
+        if (state_.tx_count >= 2) state_.tx_two = true;
         start_shift();
         update_irq();
         break;
@@ -207,6 +219,7 @@ void Ns16550a::write_fcr(u8 value) {
         if (state_.tx_count) state_.thre_pending = true;
         state_.tx_count = 0;
     }
+    if (toggled) state_.tx_two = true; // "the first transmitter interrupt after changing FCR0 will be immediate"
     state_.fcr = value & (kFifoEnable | 0xC8);
     start_line();
     update_irq();
@@ -246,8 +259,15 @@ void Ns16550a::start_shift() {
     --state_.tx_count;
     for (usize i = 0; i < state_.tx_count; ++i) state_.tx[i] = state_.tx[i + 1];
     state_.shift_busy = true;
-    if (!state_.tx_count) state_.thre_pending = true;
     tx_timer_.arm_after(character_ns());
+    if (state_.tx_count) return;
+    // "FIFO Interrupt Mode Operation": the indication is delayed by one character less its last stop bit, unless there
+    // have been two bytes in the FIFO at the same time since the last one.
+    if (!fifos() || state_.tx_two)
+        state_.thre_pending = true;
+    else
+        thre_timer_.arm_after(half_bits_ns(2));
+    state_.tx_two = false;
 }
 
 void Ns16550a::tx_done(u64) {

@@ -3,9 +3,9 @@
 /// Data sheet: "PC16550D Universal Asynchronous Receiver/Transmitter with FIFOs", National Semiconductor, 1995.
 /// In a PC: 3F8h/2F8h/3E8h/2E8h, crystal 1.8432 MHz, INTRPT through a buffer that OUT2 opens -> IRQ4 or IRQ3.
 /// Both directions take the time of the line: divisor and frame length. A transmission never waits for the host.
-/// NOT IMPLEMENTED: RXRDY/TXRDY pins (FCR3), which a PC does not connect; the one-character delay of THRE after a
-/// single byte in FIFO mode; stick parity and framing of a far end that is set differently: bytes go in and out whole
-/// whatever the word length. (A reset leaves five bits, SeaBIOS leaves that, and test kernels set only the divisor.)
+/// NOT IMPLEMENTED: RXRDY/TXRDY pins (FCR3), which a PC does not connect; parity bits, and framing of a far end that is
+/// set differently: bytes go in and out whole whatever the word length. (A reset leaves five bits, SeaBIOS leaves that,
+/// and test kernels set only the divisor.)
 #include "core/bus.h"
 #include "core/device.h"
 #include "core/event_queue.h"
@@ -46,7 +46,7 @@ public:
     /// state stays as it is.
     void flush() const;
     /// The virtual time that one character takes, for hosts that want to pace themselves.
-    u64 character_ns() const;
+    u64 character_ns() const { return half_bits_ns(0); }
 
 private:
     static constexpr usize kFifo = 16;
@@ -64,8 +64,10 @@ private:
         u8 dll = 12, dlm = 0;      ///< 9600 baud: the data sheet leaves the divisor undefined at power-on
         bool thre_pending = false; ///< the THRE interrupt waits for its IIR read or THR write
         bool timeout = false;      ///< character timeout indication
+        bool tx_two = true;        ///< two bytes were in the FIFO at once since it was empty, or FCR0 has just changed
     };
 
+    u64 half_bits_ns(unsigned less) const;
     bool fifos() const { return state_.fcr & 0x01; }
     bool loopback() const { return state_.mcr & 0x10; }
     usize rx_capacity() const { return fifos() ? kFifo : 1; }
@@ -84,7 +86,7 @@ private:
     void add_deltas(u8 before, u8 after);
     u8 read_rbr();
 
-    Timer tx_timer_, rx_timer_, timeout_timer_;
+    Timer tx_timer_, rx_timer_, timeout_timer_, thre_timer_;
     ByteSink* sink_ = nullptr;
     State state_;
 };

@@ -331,3 +331,169 @@ TEST_CASE("16550: state restores with characters in every stage") {
     CHECK(test::save(other.uart) == test::save(b.uart));
     CHECK(other.uart.read8(0) == '0');
 }
+
+TEST_CASE("16550, FIFO interrupt mode: THRE waits a character less its stop bit when the FIFO never held two bytes") {
+    Bench b(0x01);
+    const u64 bit = b.character / 10;
+    b.uart.write8(1, 0x02);
+    CHECK(b.iir() == 0xC2);
+    b.uart.write8(0, 'a');
+    CHECK(b.iir() == 0xC2); // the first one after FCR0 has changed comes at once
+    b.wait(2 * b.character);
+    b.uart.write8(0, 'b'); // straight into the shift register
+    CHECK(b.lsr() == 0x20);
+    CHECK_FALSE(b.uart.irq.level());
+    b.wait(9 * bit - 100);
+    CHECK_FALSE(b.uart.irq.level());
+    b.wait(200);
+    CHECK(b.uart.irq.level());
+    CHECK(b.iir() == 0xC2);
+    CHECK(b.iir() == 0xC1);
+    b.wait(2 * b.character);
+    for (const char c : {'c', 'd', 'e'}) b.uart.write8(0, static_cast<u8>(c)); // two in the FIFO at once
+    b.wait(2 * b.character - 100);
+    CHECK_FALSE(b.uart.irq.level());
+    b.wait(200); // the last one has just left it
+    CHECK(b.iir() == 0xC2);
+    b.wait(2 * b.character);
+    b.uart.write8(0, 'f');
+    b.wait(bit);
+    b.uart.write8(0, 'g'); // one at a time again: nothing before g has been on the line
+    b.wait(9 * bit);
+    CHECK_FALSE(b.uart.irq.level());
+    b.wait(9 * bit + 100);
+    CHECK(b.uart.irq.level());
+    CHECK(b.out.text == "abcdef");
+}
+
+TEST_CASE("16550, Table I: master reset clears the registers but the scratch register and the divisor") {
+    Bench b(0xC1);
+    b.uart.write8(7, 0x5A);
+    b.uart.write8(1, 0x0F);
+    b.uart.receive('x');
+    b.uart.receive_break();
+    for (const char c : {'a', 'b', 'c'}) b.uart.write8(0, static_cast<u8>(c));
+    b.wait(2 * b.character);
+    b.uart.write8(3, 0x43); // break
+    b.uart.reset(ResetKind::Hard);
+    CHECK(b.uart.read8(1) == 0x00);
+    CHECK(b.iir() == 0x01);
+    CHECK(b.uart.read8(3) == 0x00);
+    CHECK(b.uart.read8(4) == 0x00);
+    CHECK(b.lsr() == 0x60);
+    CHECK((b.uart.read8(6) & 0x0F) == 0x00);
+    CHECK(b.uart.read8(7) == 0x5A);
+    CHECK_FALSE(b.uart.irq.level());
+    CHECK_FALSE(b.uart.break_out.level());
+    CHECK_FALSE(b.uart.dtr.level());
+    CHECK_FALSE(b.uart.rts.level());
+    b.uart.write8(3, 0x80);
+    CHECK(b.uart.read8(0) == 1);
+    b.wait(20 * b.character);
+    CHECK(b.out.text == "ab"); // what had not left is gone
+}
+
+TEST_CASE("16550, FIFO polled mode: the line status alone, with no interrupt enabled") {
+    Bench b(0x01);
+    b.uart.receive('a');
+    b.uart.receive('b');
+    b.uart.receive_break();
+    b.wait(3 * b.character);
+    CHECK(b.iir() == 0xC1);
+    CHECK(b.lsr() == 0xE1); // bits 0, 5, 6, and 7 for the break further down
+    CHECK(b.uart.read8(0) == 'a');
+    CHECK(b.lsr() == 0xE1);
+    CHECK(b.uart.read8(0) == 'b');
+    CHECK(b.lsr() == 0xF9); // now it is at the top
+    CHECK(b.lsr() == 0x61); // told once; the error bit of the FIFO went with it
+    CHECK(b.uart.read8(0) == 0x00);
+    CHECK(b.lsr() == 0x60);
+    b.wait(10 * b.character);
+    CHECK_FALSE(b.uart.irq.level());
+}
+
+TEST_CASE("16550, LSR1: with FIFOs the character that finds no room is lost and the others stay") {
+    Bench b(0x01);
+    b.uart.write8(4, 0x10); // loopback: the one sender that does not wait
+    for (u8 i = 0; i < 16; ++i) {
+        b.uart.write8(0, i);
+        b.wait(b.character);
+    }
+    CHECK(b.lsr() == 0x61);
+    b.uart.write8(0, 0x99);
+    b.wait(b.character);
+    CHECK(b.lsr() == 0x63); // at once, not when it is read
+    CHECK(b.lsr() == 0x61);
+    for (u8 i = 0; i < 16; ++i) CHECK(b.uart.read8(0) == i);
+    CHECK(b.lsr() == 0x60);
+}
+
+TEST_CASE("16550, character timeout: it starts again with every character in and every one read") {
+    Bench b(0xC1);
+    b.uart.write8(1, 0x01);
+    for (int i = 0; i < 4; ++i) {
+        b.uart.receive('a');
+        b.wait(4 * b.character); // three after its arrival
+        CHECK(b.iir() == 0xC1);
+    }
+    b.uart.read8(0);
+    b.wait(4 * b.character - 100);
+    CHECK(b.iir() == 0xC1);
+    b.wait(200);
+    CHECK(b.iir() == 0xCC);
+    b.uart.read8(0); // any one read clears it
+    CHECK(b.iir() == 0xC1);
+    b.wait(4 * b.character + 100);
+    CHECK(b.iir() == 0xCC); // two are left
+    b.uart.read8(0), b.uart.read8(0);
+    b.wait(10 * b.character);
+    CHECK(b.iir() == 0xC1); // an empty FIFO has none
+}
+
+TEST_CASE("16550, trigger level: the interrupt goes when the FIFO drops below it") {
+    Bench b(0x81); // eight
+    b.uart.write8(1, 0x01);
+    for (u8 i = 0; i < 10; ++i) b.uart.receive(i);
+    b.wait(10 * b.character);
+    CHECK(b.iir() == 0xC4);
+    b.uart.read8(0), b.uart.read8(0);
+    CHECK(b.iir() == 0xC4);
+    b.uart.read8(0);
+    CHECK(b.iir() == 0xC1);
+    CHECK_FALSE(b.uart.irq.level());
+}
+
+TEST_CASE("16550, MCR4: in loopback the modem control bits make modem status interrupts; the pins rest") {
+    Bench b;
+    b.uart.write8(4, 0x10);
+    b.uart.read8(6);
+    b.uart.write8(1, 0x08);
+    b.uart.write8(4, 0x12); // RTS -> CTS
+    CHECK(b.iir() == 0x00);
+    CHECK(b.uart.read8(6) == 0x11);
+    CHECK(b.iir() == 0x01);
+    b.uart.write8(4, 0x14); // OUT1 -> RI, its leading edge; CTS falls
+    CHECK(b.uart.read8(6) == 0x41);
+    b.uart.write8(4, 0x10); // RI's trailing edge
+    CHECK(b.uart.read8(6) == 0x04);
+    b.uart.set_modem_inputs(0xF0); // the world outside is not seen
+    CHECK(b.uart.read8(6) == 0x00);
+    CHECK_FALSE(b.uart.rts.level());
+    CHECK_FALSE(b.uart.out1.level());
+}
+
+TEST_CASE("16550, DLAB: the divisor latch hides data and interrupt enable registers, and those alone") {
+    Bench b;
+    b.uart.write8(1, 0x05);
+    b.uart.write8(3, 0x83);
+    b.uart.write8(0, 0x60), b.uart.write8(1, 0x00);
+    b.wait(20 * b.character);
+    CHECK(b.out.text.empty());                   // it was no character
+    CHECK(b.uart.character_ns() / 1000 == 8333); // 1200 baud
+    CHECK((b.uart.read8(2) & 0x3F) == 0x01);
+    CHECK(b.lsr() == 0x60);
+    b.uart.write8(3, 0x03);
+    CHECK(b.uart.read8(1) == 0x05);
+    b.uart.write8(5, 0xFF), b.uart.write8(6, 0xFF); // LSR and MSR are for factory tests
+    CHECK(b.lsr() == 0x60);
+}
