@@ -4,7 +4,11 @@ namespace r86 {
 
 namespace {
 constexpr u8 kPam0 = 0x59;
+constexpr u8 kFdhc = 0x68;
 constexpr u8 kSmram = 0x72;
+constexpr u8 kTrc = 0x93;
+constexpr u8 kHardReset = 1 << 1; // TRC.SHRE
+constexpr u8 kResetCpu = 1 << 2;  // TRC.RCPU
 constexpr u8 kReadEnable = 1;
 constexpr u8 kWriteEnable = 2;
 constexpr u8 kSpaceOpen = 1 << 6;   // SMRAM.D_OPEN
@@ -21,17 +25,29 @@ I440fx::I440fx(PhysicalMemory& memory, u16 subsystem_vendor, u16 subsystem)
     writable(pci_register::kCommand, 2, 0x0140);
     power_on_value(pci_register::kStatus, 2, 0x0280);
     writable(pci_register::kInterruptLine, 1, 0);
-    writable(0x50, 2, 0xFFFF);     // PMCCFG
-    writable(0x52, 1, 0xFF);       // DETURBO
+    writable(0x0C, 1, 0);      // no cache line size
+    writable(0x0D, 1, 0xF8);   // MLT
+    writable(0x50, 2, 0xC374); // PMCCFG
+    writable(0x52, 1, 0xFF);   // DETURBO
+    power_on_value(0x53, 1, 0x83);
     writable(0x53, 4, 0xFFFFFFFF); // DBC, AXC, DRT
+    power_on_value(0x57, 2, 0x1001);
     writable(0x57, 2, 0xFFFF);     // DRAMC, DRAMT
     writable(0x59, 1, 0x30);       // PAM0 has only the BIOS segment in its high nibble
     writable(0x5A, 4, 0x33333333); // PAM1-4
     writable(0x5E, 2, 0x3333);     // PAM5-6
-    for (u8 drb = 0x60; drb < 0x68; drb += 4) writable(drb, 4, 0xFFFFFFFF);
-    writable(0x68, 1, 0xFF); // FDHC
+    for (u8 drb = 0x60; drb < 0x68; drb += 4) {
+        power_on_value(drb, 4, 0x01010101); // one row of 8 MiB, until firmware has looked
+        writable(drb, 4, 0xFFFFFFFF);
+    }
+    writable(kFdhc, 1, 0xC0);
+    writable(0x70, 1, 0xF8); // MTT
+    power_on_value(0x71, 1, 0x10);
+    writable(0x71, 1, 0x1F); // CLT
     power_on_value(kSmram, 1, 0x02);
     writable(kSmram, 1, 0x78);
+    writable(0x90, 1, 0xFF); // ERRCMD
+    writable(kTrc, 1, 0x0F);
     mapped_attributes_.fill(kUnknown);
 }
 
@@ -85,6 +101,20 @@ void I440fx::map_video() {
                     {PhysicalMemory::Target::HostRam, direct_.host, nullptr, 0});
 }
 
+/// FDHC.HEN: a hole in RAM whose accesses go to PCI, where nothing stands: 512-640 KiB or 15-16 MiB.
+void I440fx::map_hole() {
+    struct Hole {
+        u64 base = 0, size = 0;
+    };
+    static constexpr Hole kHoles[4] = {{}, {0x80000, 0x20000}, {0xF00000, 0x100000}, {}};
+    const u8 wanted = static_cast<u8>(get(kFdhc, 1) >> 6);
+    if (wanted == mapped_hole_) return;
+    if (const Hole& old = kHoles[mapped_hole_]; old.size) memory_.map_default({old.base}, old.size);
+    if (const Hole& hole = kHoles[wanted]; hole.size && hole.base < memory_.ram_size())
+        memory_.map({hole.base}, hole.size, PhysicalMemory::Mapping{});
+    mapped_hole_ = wanted;
+}
+
 void I440fx::set_smm(bool active) {
     s_.smm = active;
     map_video();
@@ -101,6 +131,12 @@ void I440fx::config_written(u8 first, unsigned size) {
         s_.smram = static_cast<u8>(value);
         map_video();
     }
+    if (first <= kFdhc && first + size > kFdhc) map_hole();
+    if (first <= kTrc && first + size > kTrc) {
+        const u8 trc = static_cast<u8>(get(kTrc, 1)), rose = trc & static_cast<u8>(~s_.trc);
+        s_.trc = trc;
+        if (size < 256 && (rose & kResetCpu)) (trc & kHardReset ? reset_pulse : init_pulse).pulse();
+    }
     if (first <= kPam0 + 6 && first + size > kPam0)
         for (unsigned i = 0; i < kSegments; ++i) map_segment(i);
 }
@@ -112,9 +148,12 @@ void I440fx::reset(ResetKind kind) {
 
 void I440fx::visit(StateVisitor& visitor) {
     PciFunction::visit(visitor);
-    auto& [smm, smram] = s_;
+    auto& [smm, smram, trc] = s_;
     visitor.field("smm", smm);
     visitor.field("smram", smram);
+    visitor.field("trc", trc);
+    visitor.field("init", init_pulse);
+    visitor.field("reset", reset_pulse);
 }
 
 void I440fx::loaded() {

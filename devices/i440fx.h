@@ -1,10 +1,11 @@
 #pragma once
 /// Intel 82441FX PCI and Memory Controller (PMC), the host bridge of the i440FX chip set: function 0 of device 0.
-/// Data sheet: Intel 440FX PCIset, order 290549-001 (1996): 3.2.18 "PAM - Programmable Attribute Map Registers",
-/// 3.2.21 "SMRAM - System Management RAM Control Register".
+/// Data sheet: Intel 440FX PCIset, order 290549-001 (1996), 3.2 "PCI Configuration Space Mapped Registers": above all
+/// PAM, FDHC (fixed DRAM hole), SMRAM and TRC (turbo reset control).
 /// It decides what stands between A0000h and FFFFFh: VGA, RAM or the firmware's ROM.
-/// NOT IMPLEMENTED: SMRAM.D_CLS (data accesses in SMM always reach SMRAM), the effect of DRAM row and timing registers
-/// (they keep what is written), the error registers.
+/// NOT IMPLEMENTED: SMRAM.D_CLS (data accesses in SMM always reach SMRAM); deturbo mode; the self-test of TRC.BISTE.
+/// Timing, row and buffer registers keep what is written: all of RAM is there from the start and never errs, so ERRSTS
+/// stays 0.
 #include "devices/pci.h"
 
 namespace r86 {
@@ -20,6 +21,9 @@ public:
     void set_direct_video(u32 offset, u32 size, u8* host);
     /// What E0000h-FFFFFh reads as while PAM does not send it to RAM: 128 KiB.
     void set_firmware(u8* rom);
+    Line init_pulse;  ///< TRC: soft reset of the processor
+    Line reset_pulse; ///< TRC: hard reset
+
     /// The processor entered or left system management mode (its SMIACT# pin).
     void set_smm(bool active);
 
@@ -33,6 +37,7 @@ protected:
 private:
     void map_segment(unsigned index);
     void map_video();
+    void map_hole();
     u8 attributes(unsigned index) const;
 
     static constexpr unsigned kSegments = 13; // 12 of 16 KiB from C0000h, then F0000h-FFFFFh
@@ -40,6 +45,7 @@ private:
     struct State {
         bool smm = false;
         u8 smram = 2; // SMRAM before the write that is being handled: D_LCK freezes it
+        u8 trc = 0;   // the same of TRC: RCPU acts on its rising edge
     };
     State s_;
     PhysicalMemory& memory_;
@@ -54,6 +60,7 @@ private:
     // What is mapped now; follows from the registers and SMM, so not state.
     std::array<u8, kSegments> mapped_attributes_;
     u8 mapped_video_ = kUnknown;
+    u8 mapped_hole_ = 0;
 };
 
 } // namespace r86

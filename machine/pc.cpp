@@ -235,8 +235,10 @@ void Pc::wire_resets() {
     on_rise(kbc.cpu_reset, &BoardRequests::init);
     on_rise(port92.init_pulse, &BoardRequests::init);
     on_rise(reset_control.init_pulse, &BoardRequests::init);
+    on_rise(pmc.init_pulse, &BoardRequests::init);
     on_rise(local_apic.init, &BoardRequests::init);
     on_rise(reset_control.reset_pulse, &BoardRequests::reset);
+    on_rise(pmc.reset_pulse, &BoardRequests::reset);
     on_rise(pm.power_off, &BoardRequests::power_off);
 }
 

@@ -91,3 +91,96 @@ TEST_CASE("82441FX, 3.2.21: SMRAM") {
     b.pmc.reset(ResetKind::Hard);
     CHECK(b.pmc.config_read(0x72, 1) == 0x02);
 }
+
+TEST_CASE("82441FX, 3.2: power-on values and writable bits of every register") {
+    struct Register {
+        u8 offset;
+        unsigned size;
+        u32 after_reset, after_zeros, after_ones;
+    };
+    const Register registers[] = {
+        {0x00, 4, 0x12378086, 0x12378086, 0x12378086}, // VID, DID
+        {0x04, 2, 0x0006, 0x0006, 0x0146},             // PCICMD: memory and bus master cannot be taken away
+        {0x06, 2, 0x0280, 0x0280, 0x0280},             // PCISTS: no error to clear
+        {0x08, 4, 0x06000002, 0x06000002, 0x06000002}, // RID, CLASSC
+        {0x0C, 4, 0x00000000, 0x00000000, 0x0000F800}, // MLT; HEADT, BIST
+        {0x10, 4, 0, 0, 0},                            // no BARs
+        {0x3C, 4, 0, 0, 0},                            // no interrupt
+        {0x50, 2, 0x0000, 0x0000, 0xC374},             // PMCCFG
+        {0x52, 1, 0x00, 0x00, 0xFF},                   // DETURBO
+        {0x53, 1, 0x83, 0x00, 0xFF},                   // DBC
+        {0x54, 1, 0x00, 0x00, 0xFF},                   // AXC
+        {0x55, 2, 0x0000, 0x0000, 0xFFFF},             // DRT
+        {0x57, 1, 0x01, 0x00, 0xFF},                   // DRAMC
+        {0x58, 1, 0x10, 0x00, 0xFF},                   // DRAMT
+        {0x59, 1, 0x00, 0x00, 0x30},                   // PAM0
+        {0x5A, 4, 0, 0, 0x33333333},                   // PAM1-4
+        {0x5E, 2, 0, 0, 0x3333},                       // PAM5-6
+        {0x60, 4, 0x01010101, 0, 0xFFFFFFFF},          // DRB0-3
+        {0x64, 4, 0x01010101, 0, 0xFFFFFFFF},          // DRB4-7
+        {0x68, 1, 0x00, 0x00, 0xC0},                   // FDHC
+        {0x70, 1, 0x00, 0x00, 0xF8},                   // MTT
+        {0x71, 1, 0x10, 0x00, 0x1F},                   // CLT
+        {0x72, 1, 0x02, 0x02, 0x3A},                   // SMRAM: D_LCK clears D_OPEN
+        {0x90, 1, 0x00, 0x00, 0xFF},                   // ERRCMD
+        {0x91, 1, 0x00, 0x00, 0x00},                   // ERRSTS
+        {0x93, 1, 0x00, 0x00, 0x0F},                   // TRC
+    };
+    Bench b;
+    for (const Register& r : registers) {
+        INFO("register " << int{r.offset});
+        CHECK(b.pmc.config_read(r.offset, r.size) == r.after_reset);
+        b.pmc.config_write(r.offset, r.size, 0);
+        CHECK(b.pmc.config_read(r.offset, r.size) == r.after_zeros);
+        b.pmc.config_write(r.offset, r.size, 0xFFFFFFFF);
+        CHECK(b.pmc.config_read(r.offset, r.size) == r.after_ones);
+    }
+    b.pmc.reset(ResetKind::Hard);
+    for (const Register& r : registers) CHECK(b.pmc.config_read(r.offset, r.size) == r.after_reset);
+}
+
+TEST_CASE("82441FX, FDHC: a hole in RAM at 512 KiB or at 15 MiB") {
+    Log log;
+    PhysicalMemory memory{24 << 20, log};
+    I440fx pmc{memory, 0, 0};
+    pmc.reset(ResetKind::PowerOn);
+    const auto at = [&](u64 address) { return static_cast<u8>(memory.read({address}, 1)); };
+    const u64 probes[] = {0x7FFFF, 0x80000, 0x9FFFF, 0xEFFFFF, 0xF00000, 0xFFFFFF, 0x1000000};
+    for (const u64 address : probes) memory.write({address}, 1, 0x42);
+    const auto seen = [&] {
+        std::string text;
+        for (const u64 address : probes) text += at(address) == 0x42 ? 'R' : at(address) == 0xFF ? '.' : '?';
+        return text;
+    };
+    CHECK(seen() == "RRRRRRR");
+    pmc.config_write(0x68, 1, 0x40);
+    CHECK(seen() == "R..RRRR");
+    memory.write({0x80000}, 1, 0x13); // goes nowhere
+    pmc.config_write(0x68, 1, 0x80);
+    CHECK(seen() == "RRRR..R");
+    pmc.config_write(0x68, 1, 0xC0); // reserved
+    CHECK(seen() == "RRRRRRR");
+    pmc.config_write(0x68, 1, 0x80);
+    pmc.reset(ResetKind::Hard);
+    CHECK(seen() == "RRRRRRR");
+}
+
+TEST_CASE("82441FX, TRC: RCPU resets on its rising edge, hard with SHRE and soft without") {
+    Bench b;
+    int hard = 0, soft = 0;
+    b.pmc.reset_pulse.connect([&](bool level) { hard += level; });
+    b.pmc.init_pulse.connect([&](bool level) { soft += level; });
+    b.pmc.config_write(0x93, 1, 0x02);
+    CHECK(hard + soft == 0);
+    b.pmc.config_write(0x93, 1, 0x06);
+    CHECK(hard == 1);
+    b.pmc.config_write(0x93, 1, 0x06);
+    CHECK(hard == 1);
+    b.pmc.config_write(0x93, 1, 0x00);
+    b.pmc.config_write(0x93, 1, 0x04);
+    CHECK(hard == 1);
+    CHECK(soft == 1);
+    b.pmc.config_write(0x90, 4, 0x00000000); // as a part of a wider access
+    b.pmc.config_write(0x90, 4, 0x06000000);
+    CHECK(hard == 2);
+}
