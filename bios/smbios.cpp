@@ -71,7 +71,7 @@ SmbiosFiles build_smbios(const SmbiosConfig& config) {
     s.end({"CPU 0", "rewind86"});
 
     s.begin(16, 0x1000); // 7.17 physical memory array
-    s.out.number(1, 1).number(3, 1).number(6, 1).number(config.ram_bytes >> 10, 4).number(0xFFFE, 2).number(1, 2);
+    s.out.number(3, 1).number(3, 1).number(6, 1).number(config.ram_bytes >> 10, 4).number(0xFFFE, 2).number(1, 2);
     s.end();
 
     s.begin(17, 0x1100); // 7.18 memory device
