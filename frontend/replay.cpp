@@ -81,7 +81,9 @@ std::unique_ptr<BlockImage> find_image(const Recording& recording, const Recorde
         try {
             ImageOptions how;
             how.read_only = true;
-            file = open_image(path, about.kind, how);
+            how.parents = places; // an image on top of another one may stand on those that were given
+            file = std::filesystem::is_directory(path) ? open_directory_image(path, about.kind)
+                                                       : open_image(path, about.kind, how);
         } catch (const UserError&) {
             continue; // not this one
         }

@@ -2,6 +2,10 @@
 """Boots one guest under rewind86 with a session script and judges it by its screen or serial line.
 
     boot_test.py PROGRAM BUILD_DIR NAME      runs the test NAME
+    boot_test.py PROGRAM BUILD_DIR NAME --prove
+                                             records each of its sessions as well, and replays the recordings with and
+                                             without a history, with other block sizes, dropped caches, checkpoints and
+                                             looks back: all have the digests of the session, every 40 million instructions
     boot_test.py --list                      names all tests
 
 Exit status 77: what the test needs is not there (it says what); ctest shows it as skipped.
@@ -36,7 +40,11 @@ def main():
     program, build, name = sys.argv[1:4]
     with tempfile.TemporaryDirectory(dir=build) as scratch:
         try:
-            TESTS[name](Context(os.path.abspath(program), os.path.abspath(build), scratch))
+            test = Context(os.path.abspath(program), os.path.abspath(build), scratch, proves="--prove" in sys.argv)
+            TESTS[name](test)
+            if test.proves:
+                print(f"{name}: {test.proofs} sessions proven")
+                return 0 if test.proofs else SKIP
         except Skip as reason:
             print(f"skipped: {reason}")
             return SKIP

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from gdb_harness import SKIP, Server, check, count_commands, free_port, have_gdb
+from gdb_harness import SKIP, count_commands, have_gdb, session
 
 SOURCE = pathlib.Path(__file__).with_name("gdb_bootsector.asm")
 COMMANDS = """
@@ -118,12 +118,7 @@ def main(program):
         subprocess.run(["nasm", "-f", "bin", "-o", image, source], check=True)
         labels = {name: address for address, name in re.findall(r"^\s*[0-9A-F]+\s+([0-9A-F]+)\s+(\w+)$", listing.read_text(), re.M)}
         commands = re.sub("@(\\w+)@", lambda found: "0x" + labels[found[1]], COMMANDS)
-        machine = Server(program, free_port(), ["--memory", "4M", "--floppy", image])
-        try:
-            answer = machine.talk(folder, commands % machine.target())
-        finally:
-            status = machine.end()
-    return check(answer, EXPECTED) or status
+        return session(program, folder, ["--memory", "4M", "--floppy", image], commands, EXPECTED)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,16 @@ def count_commands(text):
     return sum(bool(line.strip()) and not line.startswith(" ") and line.strip() != "end" for line in text.splitlines())
 
 
+def session(program, folder, arguments, commands, expected):
+    """One machine and one gdb from start to end; `%s` in the commands is where the machine waits. The exit status."""
+    machine = Server(program, free_port(), arguments)
+    try:
+        answer = machine.talk(folder, commands % machine.target())
+    finally:
+        status = machine.end()
+    return check(answer, expected) or status
+
+
 def have_gdb():
     if shutil.which("gdb"):
         return True

@@ -6,7 +6,7 @@ usage: gdb_session.py PROGRAM     exit status 77: there is no gdb
 import sys
 import tempfile
 
-from gdb_harness import SKIP, Server, check, firmware, free_port, have_gdb
+from gdb_harness import SKIP, firmware, have_gdb, session
 
 # At F000:0000: MOV CX,100; 3: INC WORD [1000h]; 7: LOOP 3; 9: MOV AL,42h; B: OUT 80h,AL; D: MOV [2000h],AL; 10: JMP $
 CODE = bytes.fromhex("b96400 ff060010 e2fa b042 e680 a20020 ebfe")
@@ -68,12 +68,7 @@ def main(program):
     if not have_gdb():
         return SKIP
     with tempfile.TemporaryDirectory() as folder:
-        machine = Server(program, free_port(), ["--bios", firmware(folder, CODE), "--vgabios", "none", "--memory", "4M"])
-        try:
-            answer = machine.talk(folder, COMMANDS % machine.target())
-        finally:
-            status = machine.end()
-    return check(answer, EXPECTED) or status
+        return session(program, folder, ["--bios", firmware(folder, CODE), "--vgabios", "none", "--memory", "4M"], COMMANDS, EXPECTED)
 
 
 if __name__ == "__main__":

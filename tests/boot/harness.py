@@ -13,8 +13,10 @@ class Skip(Exception):
 
 
 class Context:
-    def __init__(self, program, build, scratch):
+    def __init__(self, program, build, scratch, proves=False):
         self.program = program
+        self.proves = proves  # that each session replays to the same digests, whatever the settings
+        self.proofs = 0
         self.build = pathlib.Path(build)
         self.source = pathlib.Path(__file__).resolve().parents[2]
         self.scratch = pathlib.Path(scratch)
@@ -26,13 +28,31 @@ class Context:
         command = [self.program, "--headless", *map(str, arguments)]
         if script:
             command += ["--script", str(script_file)]
+        recording = self.scratch / "session.r86"
+        recorded = self.proves and not {"--rewind", "--record"} & set(command)
+        if recorded:
+            command += ["--record", str(recording)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
                               errors="replace")
         if done.returncode != expect:
             sys.stderr.write(done.stdout[-6000:])
             sys.stderr.write(done.stderr[-6000:])
             raise AssertionError(f"exit status {done.returncode}, expected {expect}: {' '.join(command)}")
+        if recorded:
+            self.prove(recording, [str(word) for word in arguments])
         return done.stdout
+
+    def prove(self, recording, arguments):
+        """The recording replays to every digest in it: by the program, and with other settings of the machine."""
+        places = [part.split("=", 1)[-1] for word in arguments for part in word.split(",")]
+        images = [word for place in places if place and pathlib.Path(place).exists() for word in ("--image", place)]
+        for command in ([self.program, "replay", "--headless", recording], [self.build / "tests/tool_replay_settings", recording]):
+            done = subprocess.run([*map(str, command), *images], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            print(done.stdout, end="", flush=True)
+            if done.returncode:
+                sys.stderr.write(done.stderr[-2000:])
+                raise AssertionError(f"the recording of {' '.join(arguments)} does not replay")
+        self.proofs += 1
 
     def need(self, path, why):
         path = pathlib.Path(path)

@@ -405,6 +405,27 @@ class Script(Case):
         state.write_bytes(damaged)
         self.assertRegex(self.talk([f"loadstate {state}"], self.guest("echo"))[0], "^error .*damaged")
 
+    def test_recording_from_a_state(self):
+        """Whoever loads a state goes on being recorded; the recording is replayed, and looked into by a script."""
+        state, streamed, saved = (self.folder / name for name in ("state", "streamed.r86", "saved.r86"))
+        out = self.talk(['wait-screen "hello"', f"savestate {state}", 'type "before"', f"loadstate {state}", 'type "after"',
+                         "run-seconds 5", "first-text after", f"save-recording {saved} 1", "digest"], self.guest("echo"),
+                        "--record", streamed, "--record-checkpoints", "1")
+        begin = int(re.search(r"^at (\d+) .* loaded$", "\n".join(out), re.M)[1])
+        digest = next(line for line in out if line.startswith("digest"))
+        for recording in (streamed, saved):
+            done = subprocess.run([PROGRAM, "replay", "--headless", recording], capture_output=True, text=True, timeout=120)
+            self.assertEqual((done.returncode, done.stdout), (0, digest + "\n"), done.stderr)
+            words = ["position", f"seek {digest.split()[1]}", "digest", "first-text after", "seek 0", "position"]
+            done = subprocess.run([PROGRAM, "replay", recording, "--script", "-"], input="\n".join(words), capture_output=True,
+                                  text=True, timeout=120)
+            lines = [line for line in done.stdout.splitlines() if line != "ok"]
+            self.assertRegex(lines[0], f"^at {begin} ")
+            self.assertEqual(lines[2], digest)
+            self.assertEqual(lines[3], next(line for line in out if "first" in line))
+            self.assertRegex(lines[5], f"^at {begin} ")  # there is nothing before
+        self.assertGreater(streamed.stat().st_size, 3 * state.stat().st_size)  # the first state, and some more
+
     def test_state_of_another_machine(self):
         state = self.folder / "state"
         self.talk([f"savestate {state}"], self.guest("echo"))

@@ -21,6 +21,21 @@ inline std::vector<u8> sleeping_firmware() {
     return out;
 }
 
+/// As the input says: a place (2), a length (1), bytes.
+inline void overwrite(std::span<u8> bytes, FuzzInput& in) {
+    const u32 where = in.number(2), length = in.number(1) % 9;
+    for (u32 i = 0; i < length && !bytes.empty(); ++i)
+        bytes[(where + i) % bytes.size()] = static_cast<u8>(in.number(1));
+}
+
+/// Whatever state a machine has taken, it runs on and can be looked at.
+inline void run_on(Machine& machine) {
+    constexpr Tick kTicks = 100'000;
+    machine.run_until(machine.now() + kTicks);
+    static_cast<void>(machine.picture());
+    static_cast<void>(machine.text_screen());
+}
+
 inline MachineConfig fuzz_config() {
     // Filled once: instrumented for coverage, the loop that fills them takes four fifths of a run.
     static const std::vector<u8> floppy = numbered_content(2880), disk = numbered_content(4096),

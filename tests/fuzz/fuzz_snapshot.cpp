@@ -8,8 +8,6 @@ using namespace r86;
 
 namespace {
 
-constexpr Tick kMostTicks = 100'000;
-
 /// Without the zeros of RAM, so that places are worth changing: the state of processor and chips comes first.
 const std::vector<u8>& right_state() {
     static const std::vector<u8> state = [] {
@@ -30,12 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     } else {
         state = right_state();
         FuzzInput in(data, size);
-        const u32 chips = 1 << 16;
-        while (!in.empty()) {
-            const u32 where = in.number(2), length = in.number(1) % 9;
-            for (u32 i = 0; i < length; ++i)
-                state[(where + i) % std::min<usize>(chips, state.size())] = static_cast<u8>(in.number(1));
-        }
+        constexpr usize kChips = 1 << 16;
+        while (!in.empty()) overwrite(std::span(state).first(std::min(kChips, state.size())), in);
     }
     Machine machine(fuzz_config());
     machine.stop_on_dead_halt(false);
@@ -45,9 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (std::strchr(error.what(), '\n')) std::abort(); // one sentence
         return 0;
     }
-    machine.run_until(machine.now() + kMostTicks);
-    static_cast<void>(machine.picture());
-    static_cast<void>(machine.text_screen());
+    run_on(machine);
     static_cast<void>(machine.digest());
     return 0;
 }

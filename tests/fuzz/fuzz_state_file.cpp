@@ -15,7 +15,6 @@ using namespace r86;
 
 namespace {
 
-constexpr Tick kMostTicks = 100'000;
 constexpr usize kHeader = 19 + 24, kMostSections = 100;
 
 struct Section {
@@ -102,11 +101,7 @@ void change(std::vector<Section>& sections, FuzzInput& in) {
         for (u32 left = in.number(1); left; --left) one.content.push_back(static_cast<u8>(in.number(1)));
         break;
     case 9: std::swap(one, sections[in.number(1) % sections.size()]); break;
-    default: {
-        const u32 where = in.number(2), length = in.number(1) % 9;
-        for (u32 i = 0; i < length && !one.content.empty(); ++i)
-            one.content[(where + i) % one.content.size()] = static_cast<u8>(in.number(1));
-    }
+    default: overwrite(one.content, in);
     }
 }
 
@@ -132,9 +127,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (machine.save_chips() != before) std::abort();
         return 0;
     }
-    machine.run_until(machine.now() + kMostTicks);
-    static_cast<void>(machine.picture());
-    static_cast<void>(machine.text_screen());
+    run_on(machine);
     static_cast<void>(pack_state(machine));
     return 0;
 }

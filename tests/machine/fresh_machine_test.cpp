@@ -17,32 +17,26 @@ constexpr u64 kCluster = BlockImage::kClusterBytes;
 /// A disk whose host stops writing when it is told to.
 class FullDisk final : public BlockImage {
 public:
-    FullDisk() : content_(kDiskBytes) {}
-    u64 size() const override { return kDiskBytes; }
+    u64 size() const override { return under_->size(); }
     bool read_only() const override { return false; }
-    const std::string& name() const override { return name_; }
+    const std::string& name() const override { return under_->name(); }
     usize writes_left = ~usize{0};
 
 protected:
-    bool do_read(u64 offset, std::span<u8> out) override {
-        std::memcpy(out.data(), content_.data() + offset, out.size());
-        return true;
-    }
+    bool do_read(u64 offset, std::span<u8> out) override { return under_->read(offset, out); }
     bool do_write(u64 offset, std::span<const u8> in) override {
         if (!writes_left) {
             writes_left = ~usize{0}; // room again: what was written can be put back
             return false;
         }
         --writes_left;
-        std::memcpy(content_.data() + offset, in.data(), in.size());
-        return true;
+        return under_->write(offset, in);
     }
     bool do_flush() override { return true; }
     bool do_revert(u64) override { return false; }
 
 private:
-    std::vector<u8> content_;
-    std::string name_ = "full.img";
+    std::unique_ptr<BlockImage> under_ = make_memory_image(std::vector<u8>(kDiskBytes), false, "full.img");
 };
 
 /// Firmware that counts: INC word [1000h]; JMP.
