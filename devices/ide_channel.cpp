@@ -57,7 +57,13 @@ u8 IdeChannel::read(u16 offset) {
         if (drive) drive->clear_intrq();
         return value;
     }
-    if (!drive && state_.selected == 1) drive = drives_[0].get();
+    if (!drive && state_.selected == 1) {
+        // 9.16.1: device 0 shows its own registers for an absent device 1. A packet device keeps them to itself:
+        // firmware that looks for the signature alone (the Bochs BIOS) would find it twice and wait a minute for a
+        // second CD drive.
+        drive = drives_[0].get();
+        if (drive && drive->is_packet_device() && offset != IdeDrive::DeviceHead) return 0;
+    }
     return drive ? drive->read(static_cast<u8>(offset), (state_.device_control & kHOB) != 0) : kFloating;
 }
 

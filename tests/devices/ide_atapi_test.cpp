@@ -95,6 +95,17 @@ u32 be16(const std::vector<u8>& data, usize at) { return static_cast<u32>(data.a
 
 } // namespace
 
+TEST_CASE("atapi: the signature is not seen again where device 1 is absent") {
+    Bench b;
+    b.port.write8(6, 0xA0);
+    CHECK(b.port.read8(4) == 0x14);
+    CHECK(b.port.read8(5) == 0xEB);
+    b.port.write8(6, 0xB0);
+    for (u16 reg = 1; reg < 6; ++reg) CHECK(b.port.read8(reg) == 0);
+    CHECK(b.port.read8(6) == 0xB0);
+    CHECK(b.port.read8(7) == 0);
+}
+
 TEST_CASE("atapi 9.12: signature, and IDENTIFY DEVICE aborts with it") {
     Bench b;
     for (int round = 0; round < 2; ++round) {
