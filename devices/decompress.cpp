@@ -12,7 +12,7 @@ namespace r86 {
 
 namespace {
 
-bool inflate_all(std::span<const u8> in, std::span<u8> out, int window_bits) {
+bool inflate_all(std::span<const u8> in, std::span<u8> out, int window_bits, bool end_needed = false) {
     z_stream stream{};
     stream.next_in = const_cast<Bytef*>(in.data());
     stream.avail_in = static_cast<uInt>(in.size());
@@ -22,10 +22,22 @@ bool inflate_all(std::span<const u8> in, std::span<u8> out, int window_bits) {
     const int result = inflate(&stream, Z_FINISH);
     inflateEnd(&stream);
     // qcow2: data that was cut at the cluster's end has no end mark, but is complete all the same.
-    return (result == Z_STREAM_END || result == Z_BUF_ERROR) && stream.avail_out == 0;
+    return (result == Z_STREAM_END || (result == Z_BUF_ERROR && !end_needed)) && stream.avail_out == 0;
 }
 
 } // namespace
+
+std::optional<std::vector<u8>> gunzip(std::span<const u8> file) {
+    constexpr usize kHeader = 10, kTrailer = 8, kLargestRatio = 1032; // of deflate
+    constexpr int kGzip = 16;                                         // zlib: expect a gzip header
+    if (file.size() < kHeader + kTrailer || file[0] != 0x1F || file[1] != 0x8B) return std::nullopt;
+    const u8* end = file.data() + file.size();
+    const usize size = end[-4] | u32{end[-3]} << 8 | u32{end[-2]} << 16 | u32{end[-1]} << 24; // ISIZE
+    if (size / kLargestRatio > file.size()) return std::nullopt;
+    std::vector<u8> content(size);
+    if (!inflate_all(file, content, MAX_WBITS + kGzip, true)) return std::nullopt;
+    return content;
+}
 
 bool inflate_raw(std::span<const u8> in, std::span<u8> out) { return inflate_all(in, out, -MAX_WBITS); }
 bool inflate_zlib(std::span<const u8> in, std::span<u8> out) { return inflate_all(in, out, MAX_WBITS); }
@@ -33,6 +45,7 @@ bool has_inflate() { return true; }
 
 #else
 
+std::optional<std::vector<u8>> gunzip(std::span<const u8>) { return std::nullopt; }
 bool inflate_raw(std::span<const u8>, std::span<u8>) { return false; }
 bool inflate_zlib(std::span<const u8>, std::span<u8>) { return false; }
 bool has_inflate() { return false; }

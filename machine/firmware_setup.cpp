@@ -2,6 +2,7 @@
 #include "bios/acpi_tables.h"
 #include "bios/byte_writer.h"
 #include "bios/smbios.h"
+#include "devices/decompress.h"
 
 namespace r86 {
 
@@ -39,6 +40,13 @@ void add_direct_boot(FwCfg& fw, DirectBoot boot) {
     fw.add_file("bootorder", std::move(order.bytes));
 }
 
+/// Boot loaders unpack a kernel that comes as a gzip file, as GNU Mach does; modules and initial RAM disks go as they
+/// are.
+KernelFiles unpacked(KernelFiles files) {
+    if (auto content = gunzip(files.kernel)) files.kernel = std::move(*content);
+    return files;
+}
+
 } // namespace
 
 void set_up_fw_cfg(FwCfg& fw, const MachineConfig& config, const CpuModel& model) {
@@ -69,7 +77,7 @@ void set_up_fw_cfg(FwCfg& fw, const MachineConfig& config, const CpuModel& model
     fw.add_file("etc/smbios/smbios-anchor", std::move(smbios.anchor));
     fw.add_file("etc/smbios/smbios-tables", std::move(smbios.tables));
 
-    if (config.kernel) add_direct_boot(fw, prepare_direct_boot(*config.kernel, config.memory_bytes));
+    if (config.kernel) add_direct_boot(fw, prepare_direct_boot(unpacked(*config.kernel), config.memory_bytes));
     fw.finish();
 }
 
