@@ -2,6 +2,7 @@
 import hashlib
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -60,17 +61,38 @@ class Context:
             raise Skip(f"{path} is not there: {why}")
         return path
 
-    def package(self, name):
+    def package(self, name, architecture=None):
         """A Debian package unpacked under the build folder, fetched if need be."""
         script = self.source / "tools/guest/fetch_packages.sh"
         folder = self.build / "guests/packages" / name
-        if subprocess.run([script, self.build / "guests/apt", self.build / "guests/packages", name]).returncode:
+        if subprocess.run([script, self.build / "guests/apt", self.build / "guests/packages",
+                           f"{name}:{architecture}" if architecture else name]).returncode:
             raise Skip(f"the Debian package {name} cannot be fetched")
         return folder
 
     def installer(self, flavour):
         return (self.package("debian-installer-12-netboot-i386") /
                 f"usr/lib/debian-installer/images/12/i386/{flavour}/debian-installer/i386")
+
+    def debian_kernel(self, package="linux-image-686"):
+        """A kernel of Debian's and an initial RAM disk for it (tools/guest/writer/init says what it does)."""
+        if subprocess.run([self.source / "tools/guest/make_writer_guest.sh", self.build, package]).returncode:
+            raise Skip("the guest cannot be made (see above)")
+        folder = self.build / ("guests/writer" if package == "linux-image-686" else f"guests/writer-{package}")
+        return folder / "vmlinuz", folder / "initrd.gz"
+
+    def partitioned_disk(self, mebibytes, *files):
+        """A raw disk with one FAT16 partition, which begins at 1 MiB and holds the files."""
+        disk, volume, first = self.scratch / "disk.img", self.scratch / "volume.img", 2048
+        self.tool("mkfs.vfat", "-F", "16", "-h", first, "-C", volume, (mebibytes - 1) * 1024)
+        if files:
+            self.tool("mcopy", "-i", volume, *files, "::")
+        content = bytearray(first * 512) + volume.read_bytes()
+        content[446:462] = struct.pack("<B3sB3sII", 0x80, b"\x20\x21\x00", 0x0E, b"\xfe\xff\xff", first, (mebibytes - 1) * 2048)
+        content[510:512] = b"\x55\xaa"
+        disk.write_bytes(content)
+        volume.unlink()
+        return disk
 
     def shared_guest(self, name):
         return self.need(self.source.parent / "shared/guests" / name, "a guest image of the developers")

@@ -1,22 +1,26 @@
 #!/usr/bin/env bash
 # Makes a Linux guest from Debian packages: the i386 kernel, and an initial RAM disk that writes to an ext4 disk for ever, for
 # power cuts, or reads whole media.
-#   make_writer_guest.sh BUILD_DIR      writes BUILD_DIR/guests/writer/{vmlinuz,initrd.gz} (kept until its files change)
+#   make_writer_guest.sh BUILD_DIR [KERNEL_PACKAGE]
+# writes BUILD_DIR/guests/writer/{vmlinuz,initrd.gz}, or writer-KERNEL_PACKAGE for another kernel than linux-image-686 (kept
+# until its files change).
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(mkdir -p "$1/guests" && cd "$1" && pwd)
+flavour=${2:-linux-image-686}
 out="$build/guests/writer"
+[ "$flavour" = linux-image-686 ] || out="$out-$flavour"
 packages="$build/guests/packages"
 
 version=$(cat "$here"/make_writer_guest.sh "$here"/writer/* | sha256sum | cut -c1-16)
 if [ "$(cat "$out/version" 2>/dev/null)" = "$version" ]; then exit 0; fi
 
-"$here/fetch_packages.sh" "$build/guests/apt" "$packages" busybox-static:i386 linux-image-686:i386
+"$here/fetch_packages.sh" "$build/guests/apt" "$packages" busybox-static:i386 "$flavour:i386"
 # The package of that name only points to the kernel of the day.
-kernel=$(APT_CONFIG="$build/guests/apt/apt.conf" apt-cache depends linux-image-686:i386 |
+kernel=$(APT_CONFIG="$build/guests/apt/apt.conf" apt-cache depends "$flavour:i386" |
     sed -n 's/^ *Depends: \(linux-image-[^: ]*\).*/\1/p' | head -n 1)
-[ -n "$kernel" ] || { echo "guest: which kernel linux-image-686 means cannot be found out" >&2; exit 3; }
+[ -n "$kernel" ] || { echo "guest: which kernel $flavour means cannot be found out" >&2; exit 3; }
 "$here/fetch_packages.sh" "$build/guests/apt" "$packages" "$kernel:i386"
 
 release=${kernel#linux-image-}

@@ -1,0 +1,89 @@
+"""Other firmware and boot loaders than SeaBIOS and its like: U-Boot, the LGPL VGA BIOS, GRUB Legacy."""
+
+U_BOOT = '''
+wait-serial "Hit any key" 30
+type-serial " "
+wait-serial "=> " 5
+'''
+
+
+def _u_boot(test):
+    return test.package("u-boot-qemu") / "usr/lib/u-boot/qemu-x86/u-boot.rom"
+
+
+def u_boot(test):
+    """Firmware without a BIOS: it finds disk and CD drive, reads a FAT partition by PIO, draws on the VBE screen."""
+    text = test.scratch / "hello.txt"
+    text.write_text("U-Boot reads this.\n")
+    log = test.scratch / "serial.log"
+    test.run(["--memory", "128M", "--bios", _u_boot(test), "--disk", test.partitioned_disk(32, text), "--serial", f"file:{log}"],
+             U_BOOT + '''
+wait-screen-size 1024x768 5
+wait-screen "Hit any key" 5
+type-serial "ide reset\\n"
+wait-serial /Device 0: Model: rewind8/ 10
+wait-serial /Device 2: Model: rewind8/ 10
+type-serial "load ide 0:1 1000000 hello.txt\\n"
+wait-serial "19 bytes read" 10
+type-serial "crc32 1000000 13\\n"
+wait-serial /==> [0-9a-f]{8}/ 10
+type-serial "pci\\n"
+wait-serial /01\\.01 .*0x8086 .*0x7010/ 10
+type-serial "reset\\n"
+''' + U_BOOT)
+    assert log.read_text(errors="replace").count("DRAM:  128 MiB") == 2, "it did not start again after its reset"
+
+
+def u_boot_linux(test):
+    """U-Boot loads Debian's kernel and RAM disk from the partition and starts them without any BIOS service."""
+    kernel, initrd = test.debian_kernel()
+    disk = test.partitioned_disk(32, kernel, initrd)
+    test.run(["--memory", "192M", "--bios", _u_boot(test), "--disk", disk], U_BOOT + '''
+type-serial "ide reset\\n"
+wait-serial "=> " 30
+type-serial "load ide 0:1 1000000 vmlinuz\\n"
+wait-serial "bytes read" 60
+type-serial "load ide 0:1 4000000 initrd.gz\\n"
+wait-serial "bytes read" 60
+type-serial "setenv bootargs console=ttyS0 read=sda1:vfat cryptomgr.notests\\n"
+wait-serial "=> " 5
+type-serial "zboot 1000000 0 4000000 ${filesize}\\n"
+wait-serial /[0-9a-f]{32}  .*initrd.gz/ 200
+''')
+
+
+def lgpl_vgabios(test):
+    """Bochs's VGA BIOS in the place of SeaVGABIOS."""
+    rom = test.package("vgabios") / "usr/share/vgabios/vgabios.bin"
+    out = test.run(["--memory", "16M", "--vgabios", rom, "--snapshot", test.shared_guest("freedos-1440k.img")], r'''
+wait-screen /^A:\\>$/ 60
+type "dir\n"
+wait-screen "1,337,344 bytes free" 20
+screen
+''')
+    assert "KERNEL" in out
+
+
+def grub_legacy(test):
+    """GRUB 0.97 from its stages on a floppy: memory map, APM, VBE modes; it reads a disk and loads a Multiboot kernel from it."""
+    stages = test.package("grub-legacy") / "usr/lib/grub/x86_64-pc"
+    floppy = test.scratch / "grub.img"
+    floppy.write_bytes(((stages / "stage1").read_bytes() + (stages / "stage2").read_bytes()).ljust(1440 * 1024, b"\0"))
+    mach = test.copy(test.package("gnumach-image-1.8-486", "i386") / "boot/gnumach-1.8-486.gz")
+    mach = mach.rename(test.scratch / "mach.gz")
+    test.run(["--memory", "64M", "--boot", "a", "--floppy", floppy, "--disk", test.partitioned_disk(32, mach)], '''
+wait-screen "grub>" 30
+type "displaymem\\n"
+wait-screen "0x100000," 5
+wait-screen "0x3eff000 bytes" 5
+type "displayapm\\n"
+wait-screen "32-bit CS:        0xf000" 5
+type "vbeprobe 0x118\\n"
+wait-screen "1024x768x24" 5
+type "root (hd0,0)\\n"
+wait-screen "partition type 0xe" 5
+type "kernel /mach.gz\\n"
+wait-screen "Multiboot-elf" 10
+type "boot\\n"
+wait-screen "No bootstrap code loaded" 60
+''')
