@@ -58,6 +58,11 @@ std::unique_ptr<HostFile> HostFile::open(const std::string& path, Access access,
     return std::make_unique<OpenFile>(path, access, what);
 }
 
+void HostFile::remove(const std::string& path) {
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);
+}
+
 bool HostFile::flush() {
     if (read_only_) return true;
     if (flush_failed_) {

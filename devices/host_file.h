@@ -22,6 +22,8 @@ public:
 
     /// `what` names the file's role in messages, e.g. "disk image".
     static std::unique_ptr<HostFile> open(const std::string& path, Access access, const std::string& what);
+    /// Takes a closed file away; one that is not there is fine.
+    static void remove(const std::string& path);
     virtual ~HostFile() = default;
     HostFile(const HostFile&) = delete;
     HostFile& operator=(const HostFile&) = delete;

@@ -95,10 +95,16 @@ void create_image(const std::string& path, ImageRecipe recipe) {
     if (!known && recipe.format != "raw")
         throw UserError("unknown image format '" + recipe.format + "'; use raw, qcow2, vhd or vmdk");
     auto file = HostFile::open(path, HostFile::Access::Create, "new image");
-    if (recipe.format == "qcow2") return create_qcow2(*file, recipe);
-    if (recipe.format == "vhd") return create_vhd(*file, recipe);
-    if (recipe.format == "vmdk") return create_vmdk(*file, recipe);
-    if (!file->resize(recipe.size) || !file->flush()) throw UserError("image " + file->error());
+    try {
+        if (recipe.format == "qcow2") return create_qcow2(*file, recipe);
+        if (recipe.format == "vhd") return create_vhd(*file, recipe);
+        if (recipe.format == "vmdk") return create_vmdk(*file, recipe);
+        if (!file->resize(recipe.size) || !file->flush()) throw UserError("image " + file->error());
+    } catch (const UserError&) {
+        file.reset();
+        HostFile::remove(path); // a torso would only be in the way of the next try
+        throw;
+    }
 }
 
 ImageCheck check_image(const std::string& path, const std::string& format, bool repair) {

@@ -74,6 +74,17 @@ TEST_CASE("image command: wrong use is status 1") {
     CHECK_FALSE(fs::exists(here.path / "a.qcow2"));
 }
 
+TEST_CASE("image command: what could not be made whole is taken away again, what was there before is not") {
+    ScratchDirectory here;
+    for (const char* name : {"a.vhd", "a.vmdk"}) {
+        CHECK(image({"create", here / name, "3T"}) == 1); // more than the format can hold
+        CHECK_FALSE(fs::exists(here.path / name));
+        CHECK(image({"create", here / name, "3M"}) == 0);
+        CHECK(image({"create", here / name, "3T"}) == 1);
+        CHECK(fs::exists(here.path / name));
+    }
+}
+
 TEST_CASE("image command: a backing file elsewhere must be named by the user") {
     ScratchDirectory here, elsewhere;
     REQUIRE(image({"create", elsewhere / "base.img", "1M"}) == 0);
