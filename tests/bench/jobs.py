@@ -19,11 +19,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "boot"))
 from harness import Context  # noqa: E402
-from kernels import cpu_seconds  # noqa: E402
+from emulator import cpu_seconds, read_until_done  # noqa: E402
 
 # Name: shell commands, whose output is the checksum's input. /t/data holds 20000 lines of text.
 JOBS = {
@@ -78,22 +77,17 @@ def make_initrd(busybox, jobs, path):
 def run(command, limit):
     """CPU seconds and checksum of each job that came to its end."""
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    timer = threading.Timer(limit, process.kill)
-    timer.start()
     results, name, begin = {}, None, 0.0
-    try:
-        for line in process.stdout:
-            line = line.decode("latin-1").strip()
-            if line.startswith("JOB "):
-                name, begin = line[4:], cpu_seconds(process.pid)
-            elif line.startswith("END ") and name:
-                results[name] = (cpu_seconds(process.pid) - begin, line[4:])
-            elif line == "ALL DONE":
-                break
-    finally:
-        timer.cancel()
-        process.kill()
-        process.wait()
+
+    def on_line(line):
+        nonlocal name, begin
+        if line.startswith("JOB "):
+            name, begin = line[4:], cpu_seconds(process.pid)
+        elif line.startswith("END ") and name:
+            results[name] = (cpu_seconds(process.pid) - begin, line[4:])
+        return line == "ALL DONE"
+
+    read_until_done(process, process.stdout, limit, on_line)
     return results
 
 

@@ -9,7 +9,9 @@ lines. Only the CPU time of all threads of the emulator between START and DONE c
 guest's clock is never trusted and firmware does not count. Runs of the emulators are interleaved; the table holds
 medians. Exit status 1 if an emulator failed or two of them disagree about a checksum.
 """
-import argparse, glob, os, shutil, statistics, struct, subprocess, sys, tempfile, threading
+import argparse, os, shutil, statistics, struct, subprocess, sys, tempfile, threading
+
+from emulator import cpu_seconds, read_until_done
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -50,17 +52,6 @@ def peers(binary, rewind='off'):
     return found
 
 
-def cpu_seconds(pid):
-    total = 0
-    for path in glob.glob(f'/proc/{pid}/task/*/schedstat'):
-        try:
-            with open(path) as file:
-                total += int(file.read().split()[0])
-        except (OSError, IndexError):
-            pass
-    return total / 1e9
-
-
 def run(command, image, kernel, units, limit=120):
     """CPU seconds for one unit and the checksum; None if the guest did not finish."""
     number = list(KERNELS).index(kernel)
@@ -83,25 +74,18 @@ def run(command, image, kernel, units, limit=120):
         output = os.fdopen(reader, 'rb') if through_fifo else process.stdout
         if through_fifo: # this end keeps the FIFO open, so the end of the program is told by a line
             threading.Thread(target=lambda: (process.wait(), os.write(reader, b'\nFAIL ended\n')), daemon=True).start()
-        timer = threading.Timer(limit, process.kill)
-        timer.start()
         begin, result = None, None
-        try:
-            for line in output:
-                line = line.decode('latin-1').strip()
-                if line.endswith('START'):
-                    begin = cpu_seconds(process.pid)
-                elif line.startswith('DONE') and begin is not None:
-                    used = cpu_seconds(process.pid) - begin
-                    check = next(w for w in line.split() if w.startswith('check='))
-                    result = (used / units, check)
-                    break
-                if 'FAIL' in line or 'SKIP' in line:
-                    break
-        finally:
-            timer.cancel()
-            process.kill()
-            process.wait()
+
+        def on_line(line):
+            nonlocal begin, result
+            if line.endswith('START'):
+                begin = cpu_seconds(process.pid)
+            elif line.startswith('DONE') and begin is not None:
+                used = cpu_seconds(process.pid) - begin
+                result = (used / units, next(w for w in line.split() if w.startswith('check=')))
+            return result or 'FAIL' in line or 'SKIP' in line
+
+        read_until_done(process, output, limit, on_line)
         return result
 
 
