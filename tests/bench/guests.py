@@ -14,6 +14,9 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "boot"))
+import guest_media  # noqa: E402
+import guests_debian  # noqa: E402
+import guests_firmware  # noqa: E402
 from harness import Context, Skip  # noqa: E402
 
 
@@ -24,6 +27,20 @@ def grub(test, kind):
 def installer(test, flavour, memory, append):
     folder = test.installer(flavour)
     return ["--memory", memory, "--kernel", folder / "linux", "--initrd", folder / "initrd.gz", "--append", append]
+
+
+def freedos_disk(test):
+    return ["--memory", "32M", "--disk", guest_media.freedos_disk(test), "--boot", "c"]
+
+
+def linux(test):
+    kernel, initrd = test.debian_kernel()
+    return ["--memory", "64M", "--disk-dir", test.source / "docs", "--kernel", kernel, "--initrd", initrd, "--append",
+            "console=ttyS0 quiet cryptomgr.notests read=sda1:vfat"]
+
+
+def debian(memory):
+    return lambda test: ["--memory", memory, "--disk", test.debian_overlay()[1]]
 
 
 # Name: what it is, its arguments, the lines of a script that lead to its mark.
@@ -45,6 +62,27 @@ GUESTS = {
         test, "text", "512M", "vga=normal fb=false"), 'wait-screen "Select a language" 600'),
     "installer_gtk": ("Debian 12 installer, graphical, stable picture", lambda test: installer(
         test, "gtk", "768M", "vga=788"), "run-seconds 170\nwait-stable 5 300"),
+    "memtest": ("memtest86+ 6.10, one pass over 16 MiB", lambda test: [
+        "--memory", "16M", "--kernel", test.package("memtest86+") / "boot/memtest86+ia32.bin"], "wait-screen /Pass:  [1-9]/ 1200"),
+    "ipxe": ("iPXE, shell", lambda test: ["--memory", "64M", "--kernel", test.package("ipxe") / "boot/ipxe.lkrn"],
+             'wait-screen "Ctrl-B" 60\nkey ctrl-b\nwait-screen "iPXE>" 30'),
+    "hdt": ("SYSLINUX with HDT, prompt", lambda test: ["--memory", "64M", guest_media.hdt_floppy(test)],
+            'wait-screen "hdt>" 120'),
+    "freedos_disk": ("FreeDOS on its hard disk, C: prompt", freedos_disk, r'wait-screen "C:\>" 60'),
+    "gnu_mach": ("GNU Mach 1.8, all drivers, waits for a first task", guest_media.gnu_mach,
+                 'wait-screen "No bootstrap code loaded" 60'),
+    "u_boot": ("U-Boot, prompt", lambda test: ["--memory", "128M", "--bios", guest_media.u_boot_rom(test)],
+               guests_firmware.U_BOOT),
+    "grub_legacy": ("GRUB 0.97 floppy, prompt", lambda test: ["--floppy", guest_media.grub_legacy_floppy(test)],
+                    'wait-screen "grub>" 30'),
+    "linux": ("Debian's 6.1 kernel with busybox, modules loaded, a disk read", linux, "wait-serial /[0-9a-f]{32}  .*md/ 200"),
+    "debian": ("Debian 12 from its disk, systemd, shell", debian("256M"), guests_debian.start()),
+    "debian_noapic": ("the same, `noapic`", debian("256M"), guests_debian.start("noapic")),
+    "debian_nolapic": ("the same, `nolapic`", debian("256M"), guests_debian.start("nolapic")),
+    "debian_acpi_off": ("the same, `acpi=off`", debian("256M"), guests_debian.start("acpi=off")),
+    "debian_pio": ("the same, PIO", debian("256M"), guests_debian.start("libata.dma=0")),
+    "debian_desktop": ("the same, then X11 with a window manager at 1024x768", debian("512M"),
+                       guests_debian.start() + guests_debian.DESKTOP),
 }
 
 

@@ -17,6 +17,22 @@ wait-serial "> " 30
 '''
 
 
+# Bash echoes what is typed: the text that is waited for must not stand in the command.
+DESKTOP = '''
+type-serial "systemctl start desktop; while ! pidof icewm; do sleep 1; done; sleep 20; echo desktop i''s up\\n"
+wait-serial "desktop is up" 600
+wait-screen-size 1024x768 10
+'''
+
+
+def start(arguments=""):
+    """From SYSLINUX's prompt to a shell on the serial line."""
+    return f'''
+wait-screen "boot:" 60
+type "{START} {arguments}\\n"
+''' + LOGIN
+
+
 def check_disk(test, overlay):
     """The image is sound, and so is the file system in it."""
     test.tool("qemu-img", "check", "-q", overlay)
@@ -32,16 +48,12 @@ def check_disk(test, overlay):
 def debian(test, arguments="", cpu="pentium4", megabytes=64):
     """Boots, writes and syncs, reboots, finds everything again, powers off; then the disk is checked from outside."""
     overlay, name = test.debian_overlay()
-    start = f'''
-wait-screen "boot:" 60
-type "{START} {arguments}\\n"
-''' + LOGIN
     log = test.scratch / "serial.log"
-    test.run(["--memory", "256M", "--cpu", cpu, "--disk", name, "--serial", f"file:{log}"], start + f'''
+    test.run(["--memory", "256M", "--cpu", cpu, "--disk", name, "--serial", f"file:{log}"], start(arguments) + f'''
 type-serial "write-test {megabytes}\\n"
 wait-serial "files are on the disk" 900
 type-serial "reboot\\n"
-''' + start + '''
+''' + start(arguments) + '''
 type-serial "check-test\\n"
 wait-serial "files are whole" 300
 type-serial "dmesg --level=emerg,alert,crit,err\\n"
@@ -79,14 +91,7 @@ def debian_desktop(test):
     """X11 with a window manager on the frame buffer at 1024x768; the pointer follows the mouse, keys reach a terminal."""
     _, name = test.debian_overlay()
     first, second = test.scratch / "first.png", test.scratch / "second.png"
-    # Bash echoes what is typed: the text that is waited for must not stand in the command.
-    test.run(["--memory", "512M", "--disk", name], f'''
-wait-screen "boot:" 60
-type "{START}\\n"
-''' + LOGIN + f'''
-type-serial "systemctl start desktop; while ! pidof icewm; do sleep 1; done; sleep 20; echo desktop i''s up\\n"
-wait-serial "desktop is up" 600
-wait-screen-size 1024x768 10
+    test.run(["--memory", "512M", "--disk", name], start() + DESKTOP + f'''
 screenshot {first}
 mouse -60 -40
 run-seconds 1

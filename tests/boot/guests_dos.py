@@ -1,52 +1,6 @@
 """FreeDOS on a hard disk made from the floppy: boots from C:, runs a protected-mode program and graphics demos."""
-import struct
-
+import guest_media
 from png_reader import read_png
-
-PARTITION = 63  # sectors before the volume, as FDISK leaves them
-SECTORS = 64 * 2048
-
-
-def _hard_disk(test):
-    """A partitioned disk with the floppy's files and the test's programs on a FAT16 volume."""
-    floppy = test.shared_guest("freedos-1440k.img")
-    mbr = test.package("syslinux-common") / "usr/lib/syslinux/mbr/mbr.bin"
-    volume = test.scratch / "volume.img"
-    test.tool("mkfs.vfat", "-F", "16", "-s", "4", "-h", PARTITION, "-C", volume, SECTORS // 2)
-    for name in ("KERNEL.SYS", "COMMAND.COM"):
-        test.tool("mcopy", "-i", floppy, f"::{name}", test.scratch / name)
-        test.tool("mcopy", "-i", volume, test.scratch / name, f"::{name}")
-    config = test.scratch / "CONFIG.SYS"
-    config.write_bytes(b"FILES=20\r\nSHELL=C:\\COMMAND.COM C:\\ /E:512 /P\r\n")
-    test.tool("mcopy", "-i", volume, config, "::")
-    start = test.scratch / "AUTOEXEC.BAT"  # without it COMMAND.COM asks for date and time
-    start.write_bytes(b"PATH C:\\\r\n")
-    test.tool("mcopy", "-i", volume, start, "::")
-    for name in ("protect", "mode13", "modex"):
-        program = test.scratch / f"{name}.com"
-        test.tool("nasm", "-f", "bin", "-o", program, test.source / f"tests/boot/dos/{name}.asm")
-        test.tool("mcopy", "-i", volume, program, "::")
-    boot = test.scratch / "boot.bin"
-    test.tool("nasm", "-f", "bin", "-o", boot, test.source / "tests/boot/dos/volume_boot.asm")
-
-    content = bytearray(volume.read_bytes())
-    made = bytearray(boot.read_bytes())
-    made[3:0x3E] = content[3:0x3E]
-    reserved, fats, roots, per_fat = struct.unpack_from("<H", content, 14)[0], content[16], struct.unpack_from(
-        "<H", content, 17)[0], struct.unpack_from("<H", content, 22)[0]
-    data = reserved + fats * per_fat + roots // 16  # KERNEL.SYS came first: it begins in the first cluster
-    length = (test.scratch / "KERNEL.SYS").stat().st_size
-    struct.pack_into("<I", made, 498, PARTITION + data)
-    struct.pack_into("<H", made, 508, (length + 511) // 512)
-    content[:512] = made
-
-    disk = bytearray(PARTITION * 512) + content
-    disk[:440] = mbr.read_bytes().ljust(440, b"\0")[:440]
-    disk[446:462] = struct.pack("<B3sB3sII", 0x80, b"\x01\x01\x00", 0x0E, b"\xfe\xff\xff", PARTITION, SECTORS)
-    disk[510:512] = b"\x55\xaa"
-    path = test.scratch / "freedos.img"
-    path.write_bytes(disk)
-    return path
 
 
 def _expect(path, size, colour):
@@ -66,7 +20,7 @@ def _wide(six):
 
 
 def freedos_disk(test):
-    disk = _hard_disk(test)
+    disk = guest_media.freedos_disk(test)
     mode13, modex = test.scratch / "mode13.png", test.scratch / "modex.png"
     test.run(["--memory", "32M", "--disk", disk, "--boot", "c"], rf'''
 wait-screen "C:\\>" 60

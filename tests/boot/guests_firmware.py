@@ -1,4 +1,5 @@
 """Other firmware and boot loaders than SeaBIOS and its like: U-Boot, the LGPL VGA BIOS, GRUB Legacy."""
+import guest_media
 
 U_BOOT = '''
 wait-serial "Hit any key" 30
@@ -7,16 +8,12 @@ wait-serial "=> " 5
 '''
 
 
-def _u_boot(test):
-    return test.package("u-boot-qemu") / "usr/lib/u-boot/qemu-x86/u-boot.rom"
-
-
 def u_boot(test):
     """Firmware without a BIOS: it finds disk and CD drive, reads a FAT partition by PIO, draws on the VBE screen."""
     text = test.scratch / "hello.txt"
     text.write_text("U-Boot reads this.\n")
     log = test.scratch / "serial.log"
-    test.run(["--memory", "128M", "--bios", _u_boot(test), "--disk", test.partitioned_disk(32, text), "--serial", f"file:{log}"],
+    test.run(["--memory", "128M", "--bios", guest_media.u_boot_rom(test), "--disk", test.partitioned_disk(32, text), "--serial", f"file:{log}"],
              U_BOOT + '''
 wait-screen-size 1024x768 5
 wait-screen "Hit any key" 5
@@ -38,7 +35,7 @@ def u_boot_linux(test):
     """U-Boot loads Debian's kernel and RAM disk from the partition and starts them without any BIOS service."""
     kernel, initrd = test.debian_kernel()
     disk = test.partitioned_disk(32, kernel, initrd)
-    test.run(["--memory", "192M", "--bios", _u_boot(test), "--disk", disk], U_BOOT + '''
+    test.run(["--memory", "192M", "--bios", guest_media.u_boot_rom(test), "--disk", disk], U_BOOT + '''
 type-serial "ide reset\\n"
 wait-serial "=> " 30
 type-serial "load ide 0:1 1000000 vmlinuz\\n"
@@ -66,12 +63,9 @@ screen
 
 def grub_legacy(test):
     """GRUB 0.97 from its stages on a floppy: memory map, APM, VBE modes; it reads a disk and loads a Multiboot kernel from it."""
-    stages = test.package("grub-legacy") / "usr/lib/grub/x86_64-pc"
-    floppy = test.scratch / "grub.img"
-    floppy.write_bytes(((stages / "stage1").read_bytes() + (stages / "stage2").read_bytes()).ljust(1440 * 1024, b"\0"))
     mach = test.copy(test.package("gnumach-image-1.8-486", "i386") / "boot/gnumach-1.8-486.gz")
     mach = mach.rename(test.scratch / "mach.gz")
-    test.run(["--memory", "64M", "--boot", "a", "--floppy", floppy, "--disk", test.partitioned_disk(32, mach)], '''
+    test.run(["--memory", "64M", "--boot", "a", "--floppy", guest_media.grub_legacy_floppy(test), "--disk", test.partitioned_disk(32, mach)], '''
 wait-screen "grub>" 30
 type "displaymem\\n"
 wait-screen "0x100000," 5

@@ -1,12 +1,12 @@
 """Kernels that a boot loader of ours starts: GNU Mach with a task of the test's, and Debian's other Linux kernels."""
 import re
 
+import guest_media
+
 
 def gnu_mach(test):
     """Its drivers find the CD drive, the disk's partitions, the diskette drive and the ports; it wants a first task."""
-    kernel = test.package("gnumach-image-1.8-486", "i386") / "boot/gnumach-1.8-486.gz"
-    disk = test.partitioned_disk(32)
-    out = test.run(["--memory", "64M", "--kernel", kernel, "--disk", disk], '''
+    out = test.run(guest_media.gnu_mach(test), '''
 wait-screen "No bootstrap code loaded" 60
 screen
 ''')

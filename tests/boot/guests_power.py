@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 
-from guests_debian import LOGIN, START, check_disk
+from guests_debian import check_disk, start
 from harness import Skip
 
 MEBIBYTES = 128
@@ -70,9 +70,7 @@ def _power_cuts(test, rounds, suffix="qcow2", options=("-O", "qcow2", "-o", "clu
     for tool in ("qemu-img", "mke2fs", "e2fsck", "debugfs"):
         if not shutil.which(tool):
             raise Skip(f"{tool} is not installed")
-    if subprocess.run([test.source / "tools/guest/make_writer_guest.sh", test.build]).returncode:
-        raise Skip("the guest cannot be made (see above)")
-    guest = test.build / "guests/writer"
+    kernel, initrd = test.debian_kernel()
     empty, image, log = test.scratch / "empty.raw", test.scratch / f"disk.{suffix}", test.scratch / "serial.log"
     with open(empty, "wb") as file:
         file.truncate(MEBIBYTES << 20)
@@ -84,8 +82,7 @@ def _power_cuts(test, rounds, suffix="qcow2", options=("-O", "qcow2", "-o", "clu
     for turn in range(rounds):
         old = chance.sample(sorted(kept), min(3, len(kept)))
         guest_arguments = f"console=ttyS0 quiet cryptomgr.notests first={number} old={','.join(map(str, old))}"
-        running = Killed(test, ["--memory", "64M", "--disk", image, "--kernel", guest / "vmlinuz", "--initrd",
-                                guest / "initrd.gz", "--append", guest_arguments], log)
+        running = Killed(test, ["--memory", "64M", "--disk", image, "--kernel", kernel, "--initrd", initrd, "--append", guest_arguments], log)
         if turn % 8 != 7:  # now and then in the middle of booting, mounting or replaying the journal
             running.wait_for(b"writing from", 300)
         time.sleep(chance.uniform(0.5, 5))
@@ -136,7 +133,7 @@ def power_cut_debian(test):
     """The same once with an installed system: what it synced is there, its journal brings the rest in order."""
     disk, name = test.debian_overlay()
     session, log = test.scratch / "session.script", test.scratch / "serial.log"
-    session.write_text(f'wait-screen "boot:" 60\ntype "{START}\\n"\n' + LOGIN + '''
+    session.write_text(start() + '''
 type-serial "write-test 16\\n"
 wait-serial "files are on the disk" 600
 type-serial "mkdir /root/more; cd /root/more; while :; do dd if=/dev/urandom of=x bs=64k count=9 conv=fsync; mv x $RANDOM; done\\n"
@@ -148,7 +145,7 @@ run-seconds 600
     time.sleep(random.Random(4).uniform(10, 20))
     running.kill()
     _check_image(disk, (0, 3))
-    test.run([*machine, "--serial", f"file:{log}"], f'wait-screen "boot:" 60\ntype "{START}\\n"\n' + LOGIN + '''
+    test.run([*machine, "--serial", f"file:{log}"], start() + '''
 type-serial "check-test\\n"
 wait-serial "files are whole" 300
 type-serial "poweroff\\n"

@@ -1,6 +1,7 @@
 """Free-standing tools: memtest86+, iPXE, and SYSLINUX with the Hardware Detection Tool."""
 import re
-import subprocess
+
+import guest_media
 
 
 def memtest_kernel(test):
@@ -49,15 +50,7 @@ screen
 
 def hdt(test):
     """SYSLINUX starts from a floppy; HDT shows what the firmware and the chips say of the machine."""
-    modules = test.package("syslinux-common") / "usr/lib/syslinux/modules/bios"
-    floppy = test.scratch / "hdt.img"
-    floppy.write_bytes(bytes(1440 * 1024))
-    config = test.scratch / "syslinux.cfg"
-    config.write_text("DEFAULT hdt\nPROMPT 0\nLABEL hdt\n  COM32 hdt.c32\n  APPEND nomenu\n")
-    files = [modules / name for name in ("hdt.c32", "libcom32.c32", "libutil.c32", "libmenu.c32", "libgpl.c32")]
-    test.tool("mkfs.vfat", floppy)
-    test.tool("mcopy", "-i", floppy, *files, config, "::")
-    test.tool("syslinux", "--install", floppy)
+    floppy = guest_media.hdt_floppy(test)
     asked = {
         "show cpu": ["Intel(R) Pentium(R) 4"],
         "show pci": ["NB Devices   : 5"],
