@@ -61,6 +61,10 @@ Features operator+(Features a, const Features& b) {
     return a;
 }
 
+/// SDM Vol. 2, PAUSE leaves the length of the wait to the implementation. A loop that waits for a device or for time
+/// then passes time and not instructions: 5 microseconds at 100 MIPS.
+constexpr u16 kPauseTicks = 500;
+
 CpuModel make(std::string name, std::string description, std::string brand, u32 signature, u32 max_leaf,
               const Features& features) {
     CpuModel model;
@@ -72,6 +76,7 @@ CpuModel make(std::string name, std::string description, std::string brand, u32 
     model.max_leaf = max_leaf;
     for (Feature feature : features) model.set(feature);
     if (model.has(Feature::PAE)) model.physical_bits = 36; // the P6 family's address bus
+    if (model.has(Feature::SSE2)) model.pause_ticks = kPauseTicks;
     return model;
 }
 

@@ -130,9 +130,10 @@ struct CpuState {
     u8 external_event = 0; ///< EXT bit for error codes while an external event or exception is delivered
     /// The boundary behind an iteration of a repeated string instruction with more to do; kNever: there is none.
     Tick repeat_tick = kNever;
+    Tick pause_end = 0; ///< PAUSE waits until then, or for the next event; 0: none does
 
     Tick tick = 0;     ///< position; exact at every call-out and between run() calls
-    u64 unretired = 0; ///< ticks that were no instruction: deliveries and skipped halts
+    u64 unretired = 0; ///< ticks that were no instruction: deliveries, skipped halts, waits of PAUSE
 
     u64 retired() const { return tick - unretired; }
 
@@ -141,6 +142,9 @@ struct CpuState {
     bool in_repeat() const { return repeat_tick == tick; }
     void continue_repeat(Tick boundary) { repeat_tick = boundary; }
     void end_repeat() { repeat_tick = kNever; }
+
+    /// The next instruction has to wait: HLT, or PAUSE.
+    bool waiting() const { return halted || pause_end != 0; }
 };
 
 /// Interrupt shadow, SDM Vol. 3, 6.8.3 "Masking Exceptions and Interrupts When Switching Stacks", STI.

@@ -77,7 +77,7 @@ void visit_msrs(StateVisitor& v, Msrs& msr) {
 void visit_cpu_state(CpuState& state, StateVisitor& v) {
     auto& [flags, gpr, zero, eflags, rip, next_rip, seg, ldtr, tr, gdtr, idtr, cr0, cr2, cr3, cr4, pdpte, dr, test, msr,
            x87, vector, mxcsr, a20, halted, shutdown, smm, nmi_blocked, nmi_pending, smi_pending, intr, shadow,
-           debug_pending, smbase, external_event, repeat_tick, tick, unretired] = state;
+           debug_pending, smbase, external_event, repeat_tick, pause_end, tick, unretired] = state;
     static_cast<void>(zero);     // always 0
     static_cast<void>(next_rip); // means something only inside an instruction
     static constexpr const char* kGpr[16] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
@@ -121,6 +121,7 @@ void visit_cpu_state(CpuState& state, StateVisitor& v) {
     v.field("smbase", smbase);
     v.field("external_event", external_event);
     v.field("repeat_tick", repeat_tick);
+    v.field("pause_end", pause_end);
     v.field("tick", tick);
     v.field("unretired", unretired);
 }

@@ -23,7 +23,7 @@ SessionOptions session_of(Recording& recording, const ReplayParts& parts) {
     SessionOptions how;
     how.snapshot = true;
     how.rewind_bytes = kHistoryBytes;
-    SessionOptions::Playing& playing = how.playing.emplace();
+    PlayedRecording& playing = how.playing.emplace();
     for (const Recording::Input& input : recording.inputs) playing.inputs.push_back({input.tick, input.input});
     playing.end = recording.end;
     playing.begin = [&](Machine& machine) { begin_replay(machine, recording, parts.media); };
@@ -41,7 +41,7 @@ int replay_in_window(Recording recording, const ReplayOptions& options) {
     SessionOptions how = session_of(recording, parts);
     how.speed_percent = 100;
     how.show_frames = true;
-    SessionOptions::Playing& playing = *how.playing;
+    PlayedRecording& playing = *how.playing;
     for (const RecordedDigest& digest : recording.digests) playing.marks.push_back(digest.tick);
     playing.at_mark = [&](Machine& machine, usize inputs) {
         for (const RecordedDigest& digest : recording.digests) {

@@ -25,6 +25,18 @@
 
 namespace r86 {
 
+/// A recording to be played; the session stands still where it ends.
+struct PlayedRecording {
+    std::vector<Timeline::LoggedInput> inputs;
+    Tick end = 0;
+    std::vector<KeptState> checkpoints;
+    std::function<void(Machine&)> begin; ///< puts the machine where the recording begins
+    /// Where to look, ascending, and what is called there with the number of inputs that have acted.
+    std::vector<Tick> marks;
+    std::function<void(Machine&, usize inputs)> at_mark;
+    std::function<void(Machine&)> at_end;
+};
+
 struct SessionOptions {
     unsigned speed_percent = 0; ///< of real time; 0: as fast as the host can
     bool auto_mips = false;
@@ -37,18 +49,7 @@ struct SessionOptions {
     std::string record;                         ///< file of a recording from the beginning
     u64 record_checkpoints_ns = 0;              ///< virtual time between checkpoints in that file; 0: none
     std::map<std::string, std::string> sources; ///< for recordings, see Recorder
-    /// A recording to be played; the session stands still where it ends.
-    struct Playing {
-        std::vector<Timeline::LoggedInput> inputs;
-        Tick end = 0;
-        std::vector<KeptState> checkpoints;
-        std::function<void(Machine&)> begin; ///< puts the machine where the recording begins
-        /// Where to look, ascending, and what is called there with the number of inputs that have acted.
-        std::vector<Tick> marks;
-        std::function<void(Machine&, usize inputs)> at_mark;
-        std::function<void(Machine&)> at_end;
-    };
-    std::optional<Playing> playing;
+    std::optional<PlayedRecording> playing;
 };
 
 /// Whether a halt that nothing can end is the end of the session.

@@ -352,11 +352,14 @@ bool Timeline::reverse_step(u64 ticks) {
 
 bool Timeline::reverse_step_instruction() {
     if (now() == begin()) return false;
-    const auto halted_at = [this](Tick tick) { return seek(tick) && machine_.cpu().s.halted; };
-    if (!halted_at(now() - 1)) return true;
-    // The first tick of the halt: as many instructions have retired then as here.
+    const CpuState& s = machine_.cpu().s;
+    const auto waits_at = [&](Tick tick) { return seek(tick) && s.waiting(); };
+    const Tick start = now();
+    if (!waits_at(start - 1)) return true;
+    const bool whole_pause = s.pause_end == start; // which is one step with its instruction
+    // The first tick of the wait: as many instructions have retired then as here.
     const u64 retired = machine_.retired();
-    const auto same = [&](Tick tick) { return halted_at(tick) && machine_.retired() == retired; };
+    const auto same = [&](Tick tick) { return waits_at(tick) && machine_.retired() == retired; };
     Tick high = now();
     Tick distance = 1;
     while (high > begin() && distance < high - begin() && same(high - distance)) {
@@ -368,7 +371,7 @@ bool Timeline::reverse_step_instruction() {
         const Tick middle = low + (high - low) / 2;
         (same(middle) ? high : low) = middle;
     }
-    seek(high);
+    seek(whole_pause && high > begin() ? high - 1 : high);
     return true;
 }
 

@@ -62,7 +62,7 @@ namespace {
 bool must_look(const Cpu& cpu) {
     const CpuState& s = cpu.s;
     const unsigned waits = s.shadow | s.halted | s.shutdown | s.smi_pending | s.nmi_pending;
-    return cpu.exit_requested() || (s.eflags & (kTF | kRF)) || waits || s.debug_pending ||
+    return cpu.exit_requested() || s.pause_end || (s.eflags & (kTF | kRF)) || waits || s.debug_pending ||
            (s.intr && (s.eflags & kIF)) || (s.dr[7] & 0xFF);
 }
 

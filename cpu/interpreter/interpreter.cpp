@@ -384,6 +384,7 @@ bool Interpreter::take_event() {
     // Priorities: SDM Vol. 3, table 6-2.
     CpuState& s = cpu_.s;
     const auto count = [&] {
+        s.pause_end = 0;
         ++s.tick;
         ++s.unretired;
         return true;
@@ -421,6 +422,15 @@ bool Interpreter::take_event() {
     return false;
 }
 
+/// Lets PAUSE wait, not beyond `until`.
+void Interpreter::pass_pause(Tick until) {
+    CpuState& s = cpu_.s;
+    const Tick to = std::min(until, s.pause_end);
+    s.unretired += to - s.tick;
+    s.tick = to;
+    if (to == s.pause_end) s.pause_end = 0;
+}
+
 RunStop Interpreter::run(Tick until) {
     CpuState& s = cpu_.s;
     RunState& run = cpu_.run_state;
@@ -432,6 +442,10 @@ RunStop Interpreter::run(Tick until) {
         if (s.shutdown) return RunStop::Shutdown;
         if (take_event()) continue;
         if (s.halted) return RunStop::Halted;
+        if (s.pause_end) {
+            pass_pause(until);
+            continue;
+        }
         if (!breakpoints_.empty() && stop_at_breakpoint()) return RunStop::Breakpoint;
         if (alone || must_step()) {
             alone = false;

@@ -82,6 +82,7 @@ private:
     void compute_segment_end(unsigned seg);
     /// Takes what is pending at this boundary; true if something was delivered.
     bool take_event();
+    void pass_pause(Tick until);
     bool must_step() const;
     /// Fetches and decodes at s.rip with all checks; false if a fault was raised instead.
     bool fetch(Insn& insn);

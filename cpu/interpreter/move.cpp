@@ -437,7 +437,6 @@ bool lower_move(const Insn& insn, LowerContext& context) {
         context.out.emit(&hot<ByteSwap>).a = insn.op[0].reg;
         return true;
     case Mnemonic::nop:
-    case Mnemonic::pause:
     case Mnemonic::lfence: // every access is carried out in order
     case Mnemonic::mfence:
     case Mnemonic::sfence: context.out.emit(&hot<Nothing>); return true;

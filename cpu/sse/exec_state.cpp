@@ -1,5 +1,5 @@
 /// EMMS, FXSAVE, FXRSTOR, MXCSR, and what only orders or hints. SDM Vol. 2, by name.
-/// NOT IMPLEMENTED: the 64-bit FXSAVE image (REX.W); caches, so fences, PREFETCHh, CLFLUSH and PAUSE have no effect
+/// NOT IMPLEMENTED: the 64-bit FXSAVE image (REX.W); caches, so fences, PREFETCHh, and CLFLUSH have no effect
 /// beyond their faults.
 #include "cpu/interrupts/debug.h"
 #include "cpu/sse/host_float.h"
@@ -135,7 +135,12 @@ Fault stmxcsr(Cpu& cpu, const Insn& insn) {
 Fault lfence(Cpu&, const Insn&) { return Fault::none(); }
 Fault mfence(Cpu&, const Insn&) { return Fault::none(); }
 Fault sfence(Cpu&, const Insn&) { return Fault::none(); }
-Fault pause(Cpu&, const Insn&) { return Fault::none(); }
+Fault pause(Cpu& cpu, const Insn&) {
+    if (cpu.model.pause_ticks == 0) return Fault::none();
+    cpu.s.pause_end = cpu.s.tick + 1 + cpu.model.pause_ticks;
+    cpu.run_state.leave = true; // events may end the wait
+    return Fault::none();
+}
 /// A hint: never faults.
 Fault prefetch(Cpu&, const Insn&) { return Fault::none(); }
 

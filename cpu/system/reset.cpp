@@ -32,6 +32,7 @@ void reset_common(Cpu& cpu) {
     s.pdpte.fill(0);
     s.dr = {0, 0, 0, 0, 0, 0, 0xFFFF0FF0, 0x400};
     s.halted = s.shutdown = s.smm = false;
+    s.pause_end = 0;
     s.nmi_blocked = s.nmi_pending = s.smi_pending = false;
     s.shadow = 0;
     s.debug_pending = 0;

@@ -373,7 +373,8 @@ void Server::resume() {
     stopped(why);
 }
 
-/// One instruction, or one delivery of an interrupt. A halt is passed until something ends it.
+/// One instruction, or one delivery of an interrupt. What PAUSE waits belongs to it; a halt is passed until something
+/// ends it.
 void Server::step() {
     const CpuState& s = machine_.cpu().s;
     const u64 linear = (s.seg[CS].base + s.rip) & 0xFFFFFFFF, stack = s.seg[SS].base + s.gpr[RSP];
@@ -390,9 +391,10 @@ void Server::step() {
         if (!finish_interrupt(linear, stack)) return;
         if (!session_.run_to(machine_.now() + 1)) return;
     }
-    while (machine_.cpu().s.halted) {
-        const Tick next =
-            std::max(machine_.now() + 1, std::min(machine_.pc().events.next(), machine_.tick_after(kSliceNs)));
+    while (s.waiting()) {
+        const Tick next = s.halted ? std::max(machine_.now() + 1,
+                                              std::min(machine_.pc().events.next(), machine_.tick_after(kSliceNs)))
+                                   : s.pause_end;
         if (!session_.run_to(next)) return;
         if (const auto packet = connection_.receive(0); packet && *packet == "\x03") break;
         if (!connection_.connected()) return;

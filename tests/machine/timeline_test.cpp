@@ -146,6 +146,25 @@ TEST_CASE("steps backwards, one by one and over long distances") {
     CHECK(machine.digest() == digests[3]);
 }
 
+TEST_CASE("an instruction back: what PAUSE waited belongs to it") {
+    // mov cx, 3; again: pause; loop again; hlt
+    Machine machine(program({0xB9, 0x03, 0x00, 0xF3, 0x90, 0xE2, 0xFC, 0xF4}));
+    const Tick pause = 1 + machine.cpu().model.pause_ticks;
+    Timeline timeline(machine, {});
+    const auto ip = [&] { return machine.cpu().s.rip; };
+    std::vector<Tick> starts; // of JMP, MOV, and PAUSE and LOOP in turn
+    for (const Tick length : {Tick{1}, Tick{1}, pause, Tick{1}, pause, Tick{1}}) {
+        starts.push_back(machine.now());
+        machine.run_until(machine.now() + length);
+    }
+    REQUIRE(ip() == 3);
+    for (usize i = starts.size(); i-- > 0;) {
+        REQUIRE(timeline.reverse_step_instruction());
+        CHECK(machine.now() == starts[i]);
+    }
+    CHECK_FALSE(timeline.reverse_step_instruction());
+}
+
 TEST_CASE("a new branch keeps the old future, and bytes are sent once") {
     Text console;
     auto config = seabios();
