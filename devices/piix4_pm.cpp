@@ -29,6 +29,7 @@ constexpr u8 kSmiEnable = 1 << 0; // GLBCTL.SMI_EN
 
 constexpr u16 kTimerOverflow = 1 << 0; // PMSTS.TMROF_STS, PMEN.TMROF_EN
 constexpr u16 kPowerButton = 1 << 8;   // PWRBTN_STS, PWRBTN_EN
+constexpr u16 kRtc = 1 << 10;          // RTC_STS, RTC_EN
 constexpr u16 kStatusBits = 0x8D21;    // RSM, PWRBTNOR, RTC, PWRBTN, GBL, TMROF
 constexpr u16 kEnableBits = 0x0521;
 constexpr u16 kSciEnable = 1 << 0; // PMCNTRL.SCI_EN
@@ -37,13 +38,12 @@ constexpr u16 kSuspendEnable = 1 << 13;
 constexpr u8 kAcpiEnable = 0xF1;
 constexpr u8 kAcpiDisable = 0xF0;
 
-constexpr u8 kSmbusStart = 1 << 6;       // SMBHSTCNT.START
-constexpr u8 kSmbusDeviceError = 1 << 2; // SMBHSTSTS.DEV_ERR
+constexpr u8 kSmbusToSmi = 0, kSmbusToIrq9 = 4; // SMBHSTCFG.SMB_INTRSEL, bits 3-1
 
 } // namespace
 
 Piix4Pm::Piix4Pm(EventQueue& events)
-    : PciFunction({0x8086, 0x7113, 0x06, 0x80, 0x00, 0x03, 0, 0}, "piix4_pm"),
+    : PciFunction({0x8086, 0x7113, 0x06, 0x80, 0x00, 0x03, 0, 0}, "piix4_pm"), smbus_(events),
       overflow_(events, "piix4_pm.overflow", [this](u64) { update(); }) {
     writable(pci_register::kCommand, 2, 0x0001);
     power_on_value(pci_register::kStatus, 2, 0x0280);
@@ -64,6 +64,10 @@ Piix4Pm::Piix4Pm(EventQueue& events)
     writable(kSmbusBase, 4, 0x0000FFF0);
     writable(kSmbusConfig, 4, 0x00FFFF0F);
     power_on_value(0xD6, 1, 0x00);
+    smbus_.interrupt.connect([this](bool level) {
+        if (level && (get(kSmbusConfig, 1) >> 1 & 7) == kSmbusToSmi && (s_.registers[kGlbCtl] & 1)) smi.pulse();
+        update();
+    });
 }
 
 void Piix4Pm::attached() {
@@ -83,7 +87,10 @@ void Piix4Pm::place() {
     smbus_placed_ = smbus_base;
 }
 
-void Piix4Pm::config_written(u8, unsigned) { place(); }
+void Piix4Pm::config_written(u8, unsigned) {
+    place();
+    update();
+}
 
 u64 Piix4Pm::timer_cycles() const { return VirtualClock::cycles_at_ns(overflow_.now_ns(), kTimerHz); }
 
@@ -98,7 +105,8 @@ void Piix4Pm::update() {
     const bool sci_enabled = (s_.registers[kPmCntrl] & kSciEnable) != 0;
     bool general = false;
     for (unsigned i = 0; i < 2; ++i) general |= (s_.registers[kGpSts + i] & s_.registers[kGpEn + i]) != 0;
-    sci.set(sci_enabled && ((pm1_status() & enable) || general));
+    const bool smbus = smbus_.interrupt.level() && (get(kSmbusConfig, 1) >> 1 & 7) == kSmbusToIrq9;
+    sci.set((sci_enabled && ((pm1_status() & enable) || general)) || smbus); // both are IRQ 9
     if (sci_enabled && (enable & kTimerOverflow) && !(pm1_status() & kTimerOverflow))
         overflow_.arm_at(VirtualClock::ns_of_cycles((s_.overflows_seen + 1) * kHalfPeriod, kTimerHz));
     else
@@ -125,6 +133,12 @@ void Piix4Pm::write_control(u16 value) {
 
 void Piix4Pm::press_power_button() {
     s_.pm1_status |= kPowerButton;
+    update();
+}
+
+void Piix4Pm::rtc_interrupt(bool level) {
+    if (!level || (s_.pm1_status & kRtc)) return;
+    s_.pm1_status |= kRtc;
     update();
 }
 
@@ -188,39 +202,25 @@ void Piix4Pm::ApmPorts::write8(u16 offset, u8 value) {
     if ((pm.get(kDeviceActivityB, 4) & kApmcEnable) && (pm.s_.registers[kGlbCtl] & kSmiEnable)) pm.smi.pulse();
 }
 
-u8 Piix4Pm::SmbusPorts::read8(u16 offset) { return pm.s_.smbus[offset & 15]; }
-
-/// 7.3: status bits are written with one to clear; a started transfer finds no device.
-void Piix4Pm::SmbusPorts::write8(u16 offset, u8 value) {
-    u8& reg = pm.s_.smbus[offset & 15];
-    if (offset == 0) {
-        reg = static_cast<u8>(reg & ~value);
-    } else if (offset == 2) {
-        reg = value & 0x1F;
-        if (value & kSmbusStart) pm.s_.smbus[0] |= kSmbusDeviceError;
-    } else {
-        reg = value;
-    }
-}
-
 void Piix4Pm::reset(ResetKind kind) {
     s_ = {};
     s_.registers[kGlbCtl] = kSmiEnable; // see the head of the header
     s_.overflows_seen = timer_cycles() / kHalfPeriod;
     power_off.set(false);
+    smbus_.reset();
     PciFunction::reset(kind);
     update();
 }
 
 void Piix4Pm::visit(StateVisitor& visitor) {
     PciFunction::visit(visitor);
-    auto& [registers, pm1_status, overflows_seen, apm_control, apm_status, smbus] = s_;
+    auto& [registers, pm1_status, overflows_seen, apm_control, apm_status] = s_;
     visitor.field("pm", registers);
     visitor.field("pmsts", pm1_status);
     visitor.field("overflows_seen", overflows_seen);
     visitor.field("apmc", apm_control);
     visitor.field("apms", apm_status);
-    visitor.field("smbus", smbus);
+    visitor.field("smbus", smbus_);
     visitor.field("sci", sci);
     visitor.field("smi", smi);
     visitor.field("power_off", power_off);

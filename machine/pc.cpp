@@ -3,6 +3,7 @@
 #include "bios/embedded.h"
 #include "bios/firmware.h"
 #include "core/error.h"
+#include "devices/spd.h"
 #include "machine/cmos_setup.h"
 #include "machine/firmware_setup.h"
 #include <algorithm>
@@ -143,18 +144,19 @@ void Pc::wire_interrupts() {
     const auto irq = [this](Line& line, unsigned number) {
         line.connect([this, number](bool level) { irqs.set(number, IrqLines::Source::Isa, level); });
     };
-    const auto replaceable = [this](Line& line, unsigned number) { // by the HPET
-        line.connect([this, number](bool level) {
-            irqs.set(number, IrqLines::Source::Isa, level && !(hpet && hpet->legacy.level()));
-        });
+    const auto replaceable = [this](unsigned number, bool level) { // by the HPET
+        irqs.set(number, IrqLines::Source::Isa, level && !(hpet && hpet->legacy.level()));
     };
-    replaceable(pit.out[0], 0);
+    pit.out[0].connect([replaceable](bool level) { replaceable(0, level); });
     irq(kbc.irq1, 1);
     irq(serial[1].irq, 3);
     irq(serial[0].irq, 4);
     irq(floppy.irq(), 6);
     irq(parallel.irq, 7);
-    replaceable(rtc.irq, 8);
+    rtc.irq.connect([this, replaceable](bool level) {
+        replaceable(8, level);
+        pm.rtc_interrupt(level);
+    });
     irq(kbc.irq12, 12);
     irq(coprocessor.irq13, 13);
     irq(ide_primary.irq(), 14);
@@ -278,6 +280,8 @@ void Pc::wire_pci() {
     pci.attach(1, 0, isa_bridge);
     pci.attach(1, 1, ide_function);
     pci.attach(1, 3, pm);
+    u8 slot = 0x50;
+    for (const auto& module : memory_modules(memory.ram_size())) pm.smbus().attach(slot++, module);
     pci.attach(2, 0, pci_vga);
     bus_master.on_master_abort([this] { ide_function.received_master_abort(); });
     ide_function.on_bus_master([this](bool enabled) { bus_master.set_bus_master_enable(enabled); });

@@ -117,16 +117,45 @@ TEST_CASE("PIIX4, APMC: an SMI while APMC_EN and SMI_EN are set") {
     CHECK(smis == 2);
 }
 
-TEST_CASE("PIIX4, SMBus: a transfer to an address that nobody has ends with a device error") {
+TEST_CASE("PIIX4, PMSTS: an interrupt of the clock sets RTC_STS, and with RTC_EN it raises SCI") {
     Bench b;
-    b.pm.config_write(0x90, 4, 0x701);
-    b.pm.config_write(0xD2, 1, 9);
-    CHECK(b.io.read(0x700, 1) == 0);
-    b.io.write(0x704, 1, 0xA1);
-    b.io.write(0x702, 1, 0x48);
-    CHECK(b.io.read(0x700, 1) == 4);
-    b.io.write(0x700, 1, 4);
-    CHECK(b.io.read(0x700, 1) == 0);
+    b.pm.rtc_interrupt(true);
+    b.pm.rtc_interrupt(false);
+    CHECK((b.io.read(0x600, 2) & 0x400) == 0x400);
+    CHECK_FALSE(b.pm.sci.level());
+    b.io.write(0x604, 2, 1);
+    b.io.write(0x602, 2, 0x400);
+    CHECK(b.pm.sci.level());
+    b.io.write(0x600, 2, 0x400);
+    CHECK_FALSE(b.pm.sci.level());
+    CHECK((b.io.read(0x600, 2) & 0x400) == 0);
+}
+
+TEST_CASE("PIIX4, 7.2: what the registers keep, what is cleared by ones, what a reset leaves") {
+    Bench b;
+    b.io.write(0x602, 2, 0xFFFF); // PMEN
+    CHECK(b.io.read(0x602, 2) == 0x0521);
+    b.io.write(0x602, 2, 0);
+    b.io.write(0x604, 2, 0xDFFF); // PMCNTRL without SUS_EN
+    CHECK(b.io.read(0x604, 2) == 0x1C07);
+    b.io.write(0x608, 4, 0);
+    b.run_to(1'000'000);
+    CHECK(b.io.read(0x608, 4) == 3579); // PMTMR is read-only
+    b.io.write(0x60E, 2, 0x0F01);       // GPEN
+    CHECK(b.io.read(0x60E, 2) == 0x0F01);
+    CHECK(b.io.read(0x60C, 2) == 0); // GPSTS: nothing has happened
+    b.io.write(0x60C, 2, 0xFFFF);
+    CHECK(b.io.read(0x60C, 2) == 0);
+    b.io.write(0x634, 4, 0x12345678); // GPO outputs keep what is written
+    CHECK(b.io.read(0x634, 4) == 0x12345678);
+    b.pm.press_power_button();
+    b.pm.reset(ResetKind::Hard);
+    CHECK(b.io.read(0x602, 2) == 0xFFFF); // the ports are where the reset leaves them: nowhere
+    b.pm.config_write(0x40, 4, 0x601);
+    b.pm.config_write(0x80, 1, 1);
+    CHECK(b.io.read(0x600, 2) == 0);
+    CHECK(b.io.read(0x602, 2) == 0);
+    CHECK(b.io.read(0x604, 2) == 0);
 }
 
 TEST_CASE("PIIX3 IDE: identity, decode enable and the bus master's BAR") {
