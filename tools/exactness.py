@@ -2,8 +2,8 @@
 """Runs the tests of the processor and writes docs/exactness.md from what they report.
 
 usage: tools/exactness.py BUILD_DIR [--instructions N] [--vectors FOLDER]
-       tools/exactness.py --check    only: are the cases there that tests/cpu/subjects.txt and tests/devices/paragraphs.txt
-                                     name? Prints a line for each section of the latter.
+       tools/exactness.py --check    only: are the cases there that tests/cpu/subjects.txt, tests/devices/paragraphs.txt and
+                                     tests/machine/windows_checklist.txt name? Counts them for each section of the latter two.
 """
 import argparse
 import glob
@@ -69,12 +69,14 @@ def capstone_differences():
 
 
 CASE = re.compile(r'TEST_CASE(?:_METHOD)?\(\s*(?:\w+,\s*)?"((?:[^"\\]|\\.)*)"')
+GUEST = re.compile(r"^def (\w+)\(test\)", re.M)
 MISSING = "not implemented:"
 
 
 def subjects(folder, name):
     """tests/FOLDER/NAME: section titles and (subject, file, case names); complains about cases that are not there.
 
+    In a file of tests/boot guests are meant, which are functions of their names.
     A line may say "not implemented: reason" in place of a file and cases: it comes out as (subject, None, [reason]).
     """
     wrong = []
@@ -94,9 +96,10 @@ def subjects(folder, name):
             wrong.append(f"line {number} has another form than SUBJECT | file | cases")
             continue
         subject, file, beginnings = parts
-        path = ROOT / "tests" / (f"{file}.cpp" if "/" in file else f"{folder}/{file}.cpp")
+        path = ROOT / "tests" / (file if file.endswith(".py") else f"{file}.cpp" if "/" in file else f"{folder}/{file}.cpp")
         if path not in texts:
-            texts[path] = CASE.findall(path.read_text()) if path.exists() else []
+            pattern = GUEST if file.endswith(".py") else CASE
+            texts[path] = pattern.findall(path.read_text()) if path.exists() else []
         cases = []
         for beginning in beginnings.split(";"):
             found = [name for name in texts[path] if name.startswith(beginning.strip())]
@@ -107,9 +110,9 @@ def subjects(folder, name):
     return out, wrong
 
 
-def chips():
-    """tests/devices/paragraphs.txt by chip: paragraphs, different cases, paragraphs that are not implemented."""
-    entries, wrong = subjects("devices", "paragraphs.txt")
+def by_section(folder, name):
+    """The same by section (a chip): its paragraphs, the different cases, the paragraphs that are not implemented."""
+    entries, wrong = subjects(folder, name)
     rows = []
     for entry in entries:
         if isinstance(entry, str):
@@ -147,11 +150,12 @@ def main():
     if wrong:
         sys.exit("tests/cpu/subjects.txt: " + "; ".join(wrong))
     if options.check:
-        rows, wrong = chips()
-        for chip, paragraphs, cases, missing in rows:
-            print(f"{chip}: {len(paragraphs)} paragraphs, {len(cases)} cases, {len(missing)} not implemented")
-        if wrong:
-            sys.exit("tests/devices/paragraphs.txt: " + "; ".join(wrong))
+        for folder, name in (("devices", "paragraphs.txt"), ("machine", "windows_checklist.txt")):
+            rows, wrong = by_section(folder, name)
+            for section, paragraphs, cases, missing in rows:
+                print(f"{section}: {len(paragraphs)} paragraphs, {len(cases)} cases, {len(missing)} not implemented")
+            if wrong:
+                sys.exit(f"tests/{folder}/{name}: " + "; ".join(wrong))
         return
     if not options.build:
         parser.error("which build?")

@@ -1,75 +1,11 @@
 // What Windows NT, 2000, XP and ReactOS need from the board: facts that documentation, source and issue threads of
 // these systems and of other emulators name. One test for each that can be seen without an image; the processor stands
 // in HLT and the test speaks to the ports.
-#include "bios/acpi_tables.h"
-#include "bios/embedded.h"
-#include "machine/machine.h"
 #include "tests/catch.h"
-#include <algorithm>
+#include "tests/machine/board_fixture.h"
 #include <cstdlib>
-#include <string>
 
 using namespace r86;
-
-namespace {
-
-struct Board {
-    Machine machine;
-    Pc& pc = machine.pc();
-
-    static MachineConfig config() {
-        MachineConfig c;
-        c.memory_bytes = u64{4} << 20;
-        c.no_vgabios = true;
-        c.bios.assign(0x10000, 0xF4); // HLT
-        return c;
-    }
-    explicit Board(MachineConfig c = config()) : machine(std::move(c)) { machine.stop_on_dead_halt(false); }
-    u32 in(u16 port, unsigned size = 1) {
-        pc.clock.set_now(machine.now());
-        return pc.io.read(port, size);
-    }
-    void out(u16 port, u32 value, unsigned size = 1) {
-        pc.clock.set_now(machine.now());
-        pc.io.write(port, size, value);
-    }
-    void pass(u64 ns) { machine.run_until(machine.tick_after(ns)); }
-    u32 pci(u8 device, u8 function, u8 offset) {
-        out(0xCF8, 0x80000000u | device << 11 | function << 8 | offset, 4);
-        return in(0xCFC, 4);
-    }
-    void set_pci(u8 device, u8 function, u8 offset, u32 value) {
-        out(0xCF8, 0x80000000u | device << 11 | function << 8 | offset, 4);
-        out(0xCFC, value, 4);
-    }
-    void place_pm() {
-        set_pci(1, 3, 0x40, 0x601);
-        set_pci(1, 3, 0x80, 1);
-    }
-    u8 cmos(u8 index) {
-        out(0x70, index);
-        return static_cast<u8>(in(0x71));
-    }
-    void set_cmos(u8 index, u8 value) {
-        out(0x70, index);
-        out(0x71, value);
-    }
-    u8 keyboard_byte() {
-        for (int i = 0; i < 2000 && !(in(0x64) & 1); ++i) pass(1'000'000);
-        return static_cast<u8>(in(0x60));
-    }
-    u8 mouse(u8 command) {
-        out(0x64, 0xD4);
-        out(0x60, command);
-        return keyboard_byte();
-    }
-    bool contains(const std::string& text) const {
-        const auto dsdt = compiled_dsdt();
-        return std::search(dsdt.begin(), dsdt.end(), text.begin(), text.end()) != dsdt.end();
-    }
-};
-
-} // namespace
 
 TEST_CASE("windows checklist, CPU: CMPXCHG8B is there and announced from the Pentium on") {
     for (const char* name : {"pentium", "pentium3", "pentium4", "max"}) {
