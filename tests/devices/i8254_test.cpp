@@ -165,6 +165,39 @@ TEST_CASE("8254 mode 3: a count of 0 is 65536, as the PC's clock has it") {
     CHECK(b.count() == 65534);
 }
 
+TEST_CASE("8254 mode 3: a new count waits for the end of the half, or for the trigger if that comes first") {
+    Bench b;
+    b.program(0, 0x36, 100);
+    b.to(30);
+    b.pit.write8(0, 20);
+    b.pit.write8(0, 0);
+    b.to(85);
+    CHECK(b.falls == Edges{51, 71});
+    CHECK(b.rises == Edges{0, 61, 81});
+    Bench triggered;
+    triggered.program(0, 0x36, 100);
+    triggered.to(30);
+    triggered.pit.write8(0, 20);
+    triggered.pit.write8(0, 0);
+    triggered.to(40);
+    triggered.pit.set_gate(0, false);
+    triggered.pit.set_gate(0, true); // loads with the next CLK
+    triggered.to(65);
+    CHECK(triggered.falls == Edges{51});
+    CHECK(triggered.rises == Edges{0, 61});
+}
+
+TEST_CASE("8254 mode 0: a new count while it counts is loaded with the next CLK, and OUT stays low") {
+    Bench b;
+    b.program(0, 0x30, 100);
+    b.to(50);
+    b.pit.write8(0, 20);
+    b.pit.write8(0, 0);
+    CHECK_FALSE(b.pit.out_level(0));
+    b.to(120);
+    CHECK(b.rises == Edges{71}); // 50 + 1 + 20
+}
+
 TEST_CASE("8254 mode 4: a strobe of one CLK, once for each count") {
     Bench b;
     b.program(0, 0x38, 10);
