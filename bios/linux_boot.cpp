@@ -73,13 +73,16 @@ std::optional<u16> video_mode(std::string_view line) {
 
 } // namespace
 
+bool is_linux(std::span<const u8> image) {
+    if (image.size() < 0x400 || number(image, kBootFlag, 2) != 0xAA55) return false;
+    return number(image, kHeader, 4) == kMagic || (number(image, kSysSize, 2) != 0 && image[kSetupSects] <= 16);
+}
+
 DirectBoot prepare_linux(const KernelFiles& files, u64 ram_bytes) {
     const std::span<const u8> image = files.kernel;
-    const UserError no_kernel("The kernel file is neither a Linux kernel nor a multiboot kernel.");
-    if (image.size() < 0x400 || number(image, kBootFlag, 2) != 0xAA55) throw no_kernel;
+    if (!is_linux(image)) throw UserError("The kernel file is neither a Linux kernel nor a multiboot kernel.");
     const bool has_header = number(image, kHeader, 4) == kMagic;
     const u32 version = has_header ? number(image, kVersion, 2) : 0;
-    if (!has_header && (number(image, kSysSize, 2) == 0 || image[kSetupSects] > 16)) throw no_kernel;
     const usize setup_sectors = image[kSetupSects] ? image[kSetupSects] : 4; // "0 means 4"
     const usize setup_size = (setup_sectors + 1) * 512;
     if (image.size() <= setup_size) throw UserError("The Linux kernel file is cut: its set-up part is not complete.");

@@ -11,6 +11,9 @@ INFO            equ VARIABLES           ; physical address of the information bl
 LENGTH          equ VARIABLES + 4
 UPPER           equ VARIABLES + 8       ; KiB from 1 MiB up
 MAP_SEGMENT     equ VARIABLES + 12      ; of the memory map
+SOURCE          equ VARIABLES + 16
+TARGET          equ VARIABLES + 20
+SIZE            equ VARIABLES + 24
 MAP_OFFSET      equ 0x8000              ; of the memory map from the information block
 MAP_ENTRIES_MAX equ 128
 GDT             equ 0x6A0
@@ -70,9 +73,21 @@ bootstrap:
         mov [fs:48], eax                ; mmap_addr
         or dword [fs:0], 0x41           ; flags: mem_* and mmap_* are valid
 
+        mov ax, KERNEL_ADDRESS
+        call read_number
+        mov [SOURCE], eax
+        mov ax, COMMAND_ADDRESS         ; the line is in the block: this says where the kernel goes
+        call read_number
+        mov [TARGET], eax
+        mov ax, KERNEL_SIZE
+        call read_number
+        mov [SIZE], eax
         mov ax, KERNEL_ENTRY
         call read_number
-        mov esi, eax
+        mov ebp, eax
+        mov esi, [SOURCE]
+        mov edi, [TARGET]
+        mov ecx, [SIZE]
         mov ebx, [INFO]
         cli
         mov dword [GDT], 0
@@ -102,8 +117,11 @@ flat:   mov ax, 16
         mov fs, ax
         mov gs, ax
         mov ss, ax
-        mov eax, 0x2BADB002
-        jmp esi
+        cmp esi, edi                    ; a kernel that lies over vectors and BIOS data is moved there
+        je .enter
+        rep movsb
+.enter: mov eax, 0x2BADB002
+        jmp ebp
         bits 16
 
 ; E820 entries in the multiboot form (a size before each) from [MAP_SEGMENT]:0 on.

@@ -111,10 +111,13 @@ void place_image(DirectBoot& boot, std::span<const u8> file, const Layout& layou
             throw UserError("The multiboot kernel does not fit into the machine's memory.");
         end = std::max(end, segment.address + segment.memory_size);
     }
-    const bool low = first >= kLowFirst && end <= kLowEnd;
-    if (!low && first < 0x100000)
+    if (first < 0x100000 && end > kLowEnd)
         throw UserError("The multiboot kernel wants to be loaded over memory that the firmware uses.");
-    boot.kernel_address = static_cast<u32>(first);
+    // Over interrupt vectors and BIOS data (memtest86+ 5 is linked at 0) it goes only when nobody needs them any more.
+    boot.kernel_target = static_cast<u32>(first);
+    boot.kernel_address = first < kLowFirst ? 0x100000 : boot.kernel_target;
+    if (boot.kernel_address + (end - first) > ram_bytes)
+        throw UserError("The multiboot kernel does not fit into the machine's memory.");
     boot.kernel_entry = layout.entry;
     boot.kernel.assign(end - first, 0);
     for (const Segment& segment : layout.segments)
@@ -124,7 +127,7 @@ void place_image(DirectBoot& boot, std::span<const u8> file, const Layout& layou
 
 /// A place for the information block and the memory map beside the kernel.
 u32 info_address(const DirectBoot& boot) {
-    const u32 first = boot.kernel_address;
+    const u32 first = boot.kernel_target;
     const u64 end = u64{first} + boot.kernel.size();
     if (end <= kInfoAddress || first >= kInfoAddress + kInfoReserve) return kInfoAddress;
     if (align_up(end, kPageSize) + kInfoReserve <= kLowEnd) return static_cast<u32>(align_up(end, kPageSize));
@@ -136,20 +139,28 @@ u32 info_address(const DirectBoot& boot) {
 
 bool is_multiboot(std::span<const u8> kernel) { return find_header(kernel).has_value(); }
 
+bool has_load_address(std::span<const u8> kernel) {
+    const auto header = find_header(kernel);
+    return header && (number(kernel, *header + 4, 4) & kAddressFields);
+}
+
+bool is_elf(std::span<const u8> kernel) {
+    return kernel.size() >= 64 && kernel[0] == 0x7F && kernel[1] == 'E' && kernel[2] == 'L' && kernel[3] == 'F';
+}
+
 DirectBoot prepare_multiboot(const KernelFiles& files, u64 ram_bytes) {
     const std::span<const u8> file = files.kernel;
     const usize header = find_header(file).value();
     const u32 flags = static_cast<u32>(number(file, header + 4, 4));
     if (flags & kMustUnderstand & ~u32{4}) // a video mode (bit 2) is a wish, the rest is unknown
         throw UserError("The multiboot kernel requires features that this loader does not know.");
-    const bool elf = file.size() >= 64 && file[0] == 0x7F && file[1] == 'E' && file[2] == 'L' && file[3] == 'F';
 
     DirectBoot boot;
     boot.rom_name = "genroms/multiboot.bin";
     boot.option_rom = finish_option_rom(multiboot_rom());
     if (flags & kAddressFields)
         place_image(boot, file, from_header(file, header), ram_bytes);
-    else if (elf)
+    else if (is_elf(file))
         place_image(boot, file, from_elf(file), ram_bytes);
     else
         throw UserError("The multiboot kernel is no ELF file and its header has no load address.");

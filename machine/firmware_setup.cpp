@@ -26,7 +26,8 @@ void add_direct_boot(FwCfg& fw, DirectBoot boot) {
     fw.add_item(kInitrdAddress, std::move(limits.bytes));
     fw.add_number(kInitrdSize, boot.initrd.size(), 4);
     fw.add_item(kInitrdData, std::move(boot.initrd));
-    fw.add_number(kCommandLineAddress, boot.command_line_address, 4);
+    // Multiboot has the line in its information block; its boot ROM finds here where the kernel goes.
+    fw.add_number(kCommandLineAddress, boot.command_line.empty() ? boot.kernel_target : boot.command_line_address, 4);
     fw.add_number(kCommandLineSize, boot.command_line.size(), 4);
     fw.add_item(kCommandLineData, std::move(boot.command_line));
     fw.add_number(kSetupAddress, boot.setup_address, 4);
