@@ -116,15 +116,24 @@ void Vga::set_line_register(u16 number, u8 value, u8 seen) {
     target = value;
 }
 
-void Vga::render(Picture& picture, VgaBlink blink) const {
+template <class Draw>
+void Vga::with_frame(VgaBlink blink, Draw draw) const {
     VgaView now = view(blink);
     const VgaRaster& raster = state_.raster;
     if (!vbe_.enabled()) now.changes = frame_ends_ ? raster.ending() : raster.shown();
-    if (now.changes.empty()) return render_vga(now, picture);
+    if (now.changes.empty()) return draw(now);
     VgaRegisters top = state_.registers;
     raster.rewind(top, !frame_ends_);
     const u16 start = frame_ends_ ? state_.start_address : raster.shown_start_address();
-    render_vga({top, vbe_, now.vram, timing_, start, now.frame, blink, now.changes}, picture);
+    draw(VgaView{top, vbe_, now.vram, timing_, start, now.frame, blink, now.changes});
+}
+
+void Vga::render(Picture& picture, VgaBlink blink) const {
+    with_frame(blink, [&](const VgaView& view) { render_vga(view, picture); });
+}
+
+void Vga::render(VgaCanvas& canvas, Picture& picture) const {
+    with_frame(VgaBlink::Live, [&](const VgaView& view) { canvas.draw(view, picture); });
 }
 
 Picture Vga::render(VgaBlink blink) const {

@@ -18,6 +18,7 @@
 #include "core/log.h"
 #include "devices/bochs_vbe.h"
 #include "devices/text_screen.h"
+#include "devices/vga_canvas.h"
 #include "devices/vga_memory.h"
 #include "devices/vga_raster.h"
 #include "devices/vga_registers.h"
@@ -57,6 +58,8 @@ public:
 
     void render(Picture& picture, VgaBlink blink = VgaBlink::Live) const;
     Picture render(VgaBlink blink = VgaBlink::Live) const;
+    /// The same as the first, with what `canvas` remembers of the last time; it belongs to this VGA then.
+    void render(VgaCanvas& canvas, Picture& picture) const;
     /// The VGA BIOS image, whose fonts are used to read text out of graphics modes.
     void set_video_bios(std::span<const u8> image) { fonts_ = FontSet(image); }
     TextScreen text() const;
@@ -93,6 +96,9 @@ private:
     void set_line_register(u16 number, u8 value, u8 seen = 0xFF);
     void path_changed();
     VgaView view(VgaBlink blink) const;
+    /// Calls `draw` with the view of the frame that a picture is of.
+    template <class Draw>
+    void with_frame(VgaBlink blink, Draw draw) const;
 
     const VirtualClock& clock_;
     State state_;

@@ -19,6 +19,7 @@ struct VgaDac {
     std::array<u8, 3> buffer{}; ///< a colour reaches the palette when its third component has been written
     std::array<u8, 768> palette{};
 
+    bool operator==(const VgaDac&) const = default;
     void visit(StateVisitor& v) {
         auto& [mask, read, write, next, is_reading, latch, colours] = *this;
         v.field("pel_mask", mask);
@@ -47,6 +48,8 @@ struct VgaRegisters {
     std::array<u8, 0x15> attribute{};
     VgaDac dac;
     u32 latches = 0; ///< one byte for each plane, plane 0 lowest
+
+    bool operator==(const VgaRegisters&) const = default;
 
     // General registers.
     bool colour_addresses() const { return misc_output & 0x01; } ///< 3Dxh instead of 3Bxh

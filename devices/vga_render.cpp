@@ -39,10 +39,26 @@ EightPixels shift_out(const VgaRegisters& r, u32 planes) {
     return kSpread[plane(0)] | kSpread[plane(1)] << 1 | kSpread[plane(2)] << 2 | kSpread[plane(3)] << 3;
 }
 
+/// For four dots of a glyph, the leftmost in bit 3: all ones where they are set.
+constexpr std::array<std::array<u32, 4>, 16> make_masks() {
+    std::array<std::array<u32, 4>, 16> table{};
+    for (unsigned value = 0; value < 16; ++value)
+        for (unsigned x = 0; x < 4; ++x) table[value][x] = value & (8u >> x) ? ~u32{0} : 0;
+    return table;
+}
+constexpr std::array<std::array<u32, 4>, 16> kMasks = make_masks();
+
 /// One scan line, one u32 for each dot, before panning and before half-clock dots are doubled.
 class LineBuffer {
 public:
     void put(u32 colour) { dots_[used_++] = colour; }
+    /// Eight dots, the leftmost in bit 7.
+    void put(u8 glyph, u32 foreground, u32 background) {
+        u32* out = &dots_[used_];
+        used_ += 8;
+        for (const unsigned half : {unsigned{glyph} >> 4, unsigned{glyph} & 15})
+            for (unsigned x = 0; x < 4; ++x) *out++ = background ^ ((foreground ^ background) & kMasks[half][x]);
+    }
     void start() { used_ = 0; }
     const u32* dots() const { return dots_.data(); }
 
@@ -85,7 +101,7 @@ public:
             // X000X001b is the underlined attribute of the monochrome adapter.
             const bool solid = cursor || (underline_row && (attribute & 0x77) == 0x01);
             if (solid) glyph = 0xFF;
-            for (unsigned x = 0; x < 8; ++x) line.put(glyph & (0x80u >> x) ? foreground : background);
+            line.put(glyph, foreground, background);
             // Line Graphics Enable: the ninth dot of C0h-DFh repeats the eighth, so that boxes close.
             if (nine) {
                 const bool repeat = solid || (r_.line_graphics() && (code & 0xE0) == 0xC0);
@@ -220,7 +236,10 @@ VgaColours::VgaColours(const VgaRegisters& r, bool dac_8bit) {
     }
 }
 
-void render_vga(const VgaView& top, Picture& picture) {
+/// Horizontal total may cut off displayed characters.
+u32 picture_columns(const VgaRegisters& r) { return std::min<u32>(r.horizontal_displayed(), r.horizontal_total()) + 1; }
+
+void render_vga(const VgaView& top, Picture& picture, const HasLine& has_line) {
     const u32 width = top.width();
     const u32 height = top.height();
     resize(picture, width, height);
@@ -236,8 +255,7 @@ void render_vga(const VgaView& top, Picture& picture) {
     VgaColours colours(r, view.vbe.dac_8bit());
     const TextLine text(view, colours);
     const unsigned dot_width = r.half_dot_clock() ? 2 : 1;
-    // Horizontal total may cut off displayed characters, so count what the picture needs, and one more to pan in.
-    const unsigned characters = std::min<u32>(r.horizontal_displayed(), r.horizontal_total()) + 1;
+    const unsigned characters = picture_columns(r);
     LineBuffer line;
     VgaScan scan(r, view.start_address);
     u32 drawn_address = 0;
@@ -255,6 +273,10 @@ void render_vga(const VgaView& top, Picture& picture) {
         if (!view.visible()) {
             std::fill_n(out, width, 0);
             drawn_nothing = true;
+            continue;
+        }
+        if (has_line && has_line(scan)) {
+            drawn_nothing = true; // by us: the next line cannot be a copy
             continue;
         }
         // In graphics modes only the row scan bits that reach the address make lines of a row differ.

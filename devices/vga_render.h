@@ -4,6 +4,7 @@
 #include "devices/bochs_vbe.h"
 #include "devices/vga_raster.h"
 #include "devices/vga_timing.h"
+#include <functional>
 #include <span>
 
 namespace r86 {
@@ -68,8 +69,14 @@ private:
     std::array<u32, 16> palette_;
 };
 
+/// Characters (of 8 or 9 dots) that a line of the picture needs: one more than it shows, to pan in.
+u32 picture_columns(const VgaRegisters& registers);
+
+/// Asked before each visible line of a mode without VBE is drawn: true if `picture` has it already.
+using HasLine = std::function<bool(const VgaScan&)>;
+
 /// A picture of the current mode: 720x400 black while nothing is programmed. `picture` is reused if it has the size.
-void render_vga(const VgaView& view, Picture& picture);
+void render_vga(const VgaView& view, Picture& picture, const HasLine& has_line = {});
 /// The same for an enabled VBE mode; of render_vga's making.
 void render_vbe(const VgaView& view, Picture& picture);
 

@@ -8,10 +8,15 @@ namespace r86 {
 namespace {
 constexpr Tick kSliceTicks = 100'000;
 constexpr u64 kSliceNs = 1'000'000;
-constexpr u64 kIdleSliceNs = 10'000'000; ///< a halted guest's, at real-time speed
+constexpr u64 kIdleSliceNs = 20'000'000; ///< a halted guest's, at real-time speed
 constexpr u64 kDeadHaltGraceNs = 1'000'000'000;
 constexpr auto kPausedPoll = std::chrono::milliseconds(20);
 constexpr auto kLeastWait = std::chrono::microseconds(500);
+/// A halted guest's deadlines are met several at a time: each sleep costs the host as much as a timer interrupt.
+constexpr auto kLeastIdleWait = std::chrono::milliseconds(15);
+/// So long after an input the guest need not wait for the wall clock, nor get further ahead of it than this.
+constexpr u64 kHurryNs = 4'000'000;
+constexpr auto kMostAhead = std::chrono::milliseconds(40);
 } // namespace
 
 Session::Session(MachineConfig config, SessionOptions options, Results& results, std::array<SerialLine*, 2> serial)
@@ -80,7 +85,8 @@ bool Session::check_stops() {
 Tick Session::slice_end(Tick target) const {
     Tick end = machine_.now() + std::min<Tick>(kSliceTicks, u64{machine_.mips()} * (kSliceNs / 1000));
     const auto& pc = const_cast<Session*>(this)->machine_.pc();
-    if (machine_.cpu().s.halted && pacer_.percent()) // an idle guest wakes the host for its own deadlines only
+    // An idle guest wakes the host for its own deadlines only.
+    if (machine_.cpu().s.halted && pacer_.percent() && !hurried())
         end = std::max(end, std::min(pc.events.next(), machine_.tick_after(kIdleSliceNs)));
     if (options_.until) end = std::min(end, *options_.until);
     if (next_digest_ < options_.digest_at.size()) end = std::min(end, options_.digest_at[next_digest_]);
@@ -145,7 +151,11 @@ void Session::wait_for_wall_clock() {
     std::unique_lock lock(mutex_);
     if (paused_) return stand_still(lock);
     const auto ahead = pacer_.ahead(machine_.now_ns());
-    if (ahead > kLeastWait) wake_.wait_for(lock, ahead, [this] { return !quit_reason_.empty() || paused_; });
+    const bool hears = ahead < kMostAhead; // of inputs
+    if (hears && hurried()) return;
+    if (ahead < (machine_.cpu().s.halted ? std::chrono::nanoseconds(kLeastIdleWait) : kLeastWait)) return;
+    const auto wait = hears ? ahead : ahead - kMostAhead + kLeastWait;
+    wake_.wait_for(lock, wait, [&] { return !quit_reason_.empty() || paused_ || (hears && attention_); });
 }
 
 /// Inputs are taken, time stands still, or goes backwards.
@@ -174,14 +184,23 @@ void Session::take_inputs() {
         if (!quit_reason_.empty()) end({Ending::Cause::Asked, kExitOk, quit_reason_});
     }
     for (const Task& task : tasks) task();
+    hurried_until_ns_ = machine_.now_ns() + kHurryNs;
+}
+
+/// An input is on its way through the chips, or more keys are to follow.
+bool Session::hurried() const {
+    const u64 now = machine_.now_ns();
+    const bool just_now = now < hurried_until_ns_ && hurried_until_ns_ - now <= kHurryNs; // not before a journey back
+    return just_now || !typist_.done();
 }
 
 void Session::post(Task task) {
     {
         const std::lock_guard lock(mutex_);
         tasks_.push_back(std::move(task));
+        attention_ = true;
     }
-    attention_ = true;
+    wake_.notify_all();
 }
 
 void Session::send(HostInput input) {

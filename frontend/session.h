@@ -128,6 +128,7 @@ private:
 
     bool check_stops();
     void take_inputs();
+    bool hurried() const;
     void feed_serial();
     Tick slice_end(Tick target) const;
     void run_slice(Tick limit, DeadHalt dead_halt);
@@ -166,10 +167,12 @@ private:
     std::optional<Ending> ending_;
     std::optional<u64> dead_since_ns_;
     bool watcher_stopped_ = false;
+    u64 hurried_until_ns_ = 0;
     usize next_digest_ = 0;
     usize next_mark_ = 0; ///< of the recording that is played
     u64 shown_generation_ = ~u64{0};
     Pacer::Clock::time_point last_frame_{};
+    VgaCanvas canvas_;
     FrameExchange<Picture> frames_;
     FrameExchange<TextScreen> texts_;
 

@@ -26,7 +26,7 @@ void Session::show_machine() {
     const Vga& vga = machine_.pc().vga;
     shown_generation_ = vga.frame_generation();
     if (options_.show_frames) {
-        vga.render(frames_.back());
+        vga.render(canvas_, frames_.back());
         frames_.publish();
     }
     if (options_.show_text) {
