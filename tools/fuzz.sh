@@ -9,7 +9,8 @@ shift 3
 [ "$have_libfuzzer" = yes ] || { echo "skipped: no libFuzzer (packages clang, libclang-rt-14-dev)"; exit 77; }
 mkdir -p "$build" "$artifacts"
 configure=(-S "$source_dir" -B "$build" -G Ninja -DR86_FRONTEND=OFF "${sanitizer_options[@]}")
-command -v ccache >/dev/null && configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+. "$source_dir/tools/compiler_cache.sh"
+configure+=("${compiler_cache[@]}")
 cmake "${configure[@]}" >"$artifacts/configure.log" 2>&1 || { cat "$artifacts/configure.log"; exit 1; }
 targets=("$@")
 if [ $# = 0 ]; then

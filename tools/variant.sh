@@ -10,7 +10,8 @@ packages=$3/guests/packages
 
 # The fuzz targets are Clang's already in the sanitizers' build, and have nothing of their own for another processor.
 configure=(-S "$source_dir" -B "$build" -G Ninja -DR86_FRONTEND=OFF -DR86_FUZZ_REPLAY=OFF)
-command -v ccache >/dev/null && configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+. "$source_dir/tools/compiler_cache.sh"
+configure+=("${compiler_cache[@]}")
 need() { command -v "$1" >/dev/null || { echo "skipped: $1 is not installed"; exit 77; }; }
 
 emulator=()

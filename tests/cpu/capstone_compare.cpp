@@ -3,6 +3,8 @@
 #include "cpu/decoder/table.h"
 #include <algorithm>
 #include <cstdio>
+#include <set>
+#include <utility>
 
 namespace r86::test {
 
@@ -267,9 +269,13 @@ bool Comparison::simd_opcode() const {
     if (opcode({0x0F, 0x38})) map = OpcodeMap::ThreeByte38;
     if (opcode({0x0F, 0x3A})) map = OpcodeMap::ThreeByte3A;
     if (!opcode({0x0F})) return false;
-    for (const OpcodeRow& candidate : all_rows())
-        if (candidate.map == map && candidate.opcode == insn.opcode && candidate.has(kSimd)) return true;
-    return false;
+    static const std::set<std::pair<OpcodeMap, u8>> simd = [] {
+        std::set<std::pair<OpcodeMap, u8>> out;
+        for (const OpcodeRow& candidate : all_rows())
+            if (candidate.has(kSimd)) out.emplace(candidate.map, candidate.opcode);
+        return out;
+    }();
+    return simd.count({map, insn.opcode}) != 0;
 }
 
 namespace {

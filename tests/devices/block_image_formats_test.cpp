@@ -30,7 +30,14 @@ struct Kind {
     }
     std::unique_ptr<BlockImage> open(const std::shared_ptr<MemoryDisk>& disk, bool writable = true) const {
         MemoryNeighbours neighbours;
-        neighbours.parent = [] { return make_memory_image(numbered_disk(kSectors - 100), true, "base"); };
+        neighbours.parent = [] {
+            static const auto base = [] {
+                auto numbered = std::make_shared<MemoryDisk>();
+                numbered->content = numbered_disk(kSectors - 100);
+                return numbered;
+            }();
+            return open_raw(memory_file(base), base->content.size(), false, false);
+        };
         return std::string(format) == "vhd" ? open_vhd(memory_file(disk), writable, neighbours)
                                             : open_vmdk(memory_file(disk), writable, neighbours);
     }

@@ -142,7 +142,8 @@ inline int qemu_img(const std::string& arguments) {
 inline constexpr usize kSector = 512;
 
 inline void number_sector(u8* sector, u32 number) {
-    for (usize i = 0; i < kSector; i += 4) store_le<u32>(sector + i, number);
+    store_le<u32>(sector, number);
+    for (usize done = 4; done < kSector; done *= 2) std::memcpy(sector + done, sector, done);
 }
 /// The number is that of the first word.
 inline bool is_numbered(const u8* sector) { return std::memcmp(sector, sector + 4, kSector - 4) == 0; }
