@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the libraries and unit tests in another way and runs the tests.
-#   variant.sh clang|sanitizers|aarch64|mingw SOURCE_DIR BUILD_DIR
+#   variant.sh gcc|sanitizers|aarch64|mingw SOURCE_DIR BUILD_DIR
 # Exit status 77: the host lacks what it needs (ctest shows it as skipped).
 set -euo pipefail
 variant=$1
@@ -16,9 +16,9 @@ need() { command -v "$1" >/dev/null || { echo "skipped: $1 is not installed"; ex
 
 emulator=()
 case $variant in
-    clang)
-        need clang++
-        configure+=(-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++) ;;
+    gcc)
+        need g++
+        configure+=(-DCMAKE_C_COMPILER=gcc -DCMAKE_CXX_COMPILER=g++) ;;
     sanitizers) # the same build as tools/fuzz.sh
         . "$source_dir/tools/sanitizer_options.sh"
         configure+=("${sanitizer_options[@]}") ;;
