@@ -52,7 +52,7 @@ public:
         length_ = instruction.size();
         trapped_ = 0;
         u64 rax = eax, rflags = 0;
-        const u32 usual = 0x1F80;
+        static constexpr u32 usual = 0x1F80; // not on the stack, whose pointer moves below
         asm volatile("sub $128, %%rsp\n\t"
                      "fxrstor (%[image])\n\t"
                      "call *%[code]\n\t"
