@@ -57,7 +57,7 @@ struct CpuModel {
     u32 max_leaf = 0;
     u32 mxcsr_mask = 0xFFFF;
     u8 physical_bits = 32;
-    u16 pause_ticks = 0; ///< that PAUSE waits beside its own, unless an event ends it before; 0: it is NOP
+    u16 pause_ticks = 0;           ///< that PAUSE waits beside its own, unless an event ends it before; 0: it is NOP
     std::array<u64, 2> features{}; ///< bit n: Feature n
 
     bool has(Feature feature) const {
