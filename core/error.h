@@ -6,7 +6,7 @@
 
 namespace r86 {
 
-class UserError : public std::runtime_error {
+class [[nodiscard]] UserError : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };

@@ -383,7 +383,7 @@ Recording parse_recording(std::span<const u8> file, const std::string& name) {
     In head(file.subspan(kMagic.size(), 4));
     const u64 version = head.number(4);
     if (version < kOldestVersion || version > kVersion)
-        UserError(subject + "was made by another version of this program");
+        throw UserError(subject + "was made by another version of this program");
     file = file.subspan(kMagic.size() + 4);
     Recording recording;
     recording.name = name;

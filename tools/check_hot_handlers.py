@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Disassembles the interpreter's hottest handlers: no push, no call, no stack frame.
+"""Disassembles the interpreter's handlers: none may call another, and the hottest have no push, no call, no stack frame.
 
     tools/check_hot_handlers.py OBJECT...
 
 A handler that keeps a frame turns its tail call into a call or saves registers for each guest instruction, and nothing
 but a slower program would show it. Checked are 32-bit moves, loads, stores, address arithmetic, stack operations and
-arithmetic without flags in flat segments, and the exits of flat code inside a page. Exit status 77 (skipped) without
-objdump.
+arithmetic without flags in flat segments, and the exits of flat code inside a page. A handler that calls another instead
+of jumping to it leaves a frame behind each time, until the stack is full. Exit status 77 (skipped) without objdump.
 """
 import re, shutil, subprocess, sys
 
@@ -16,7 +16,23 @@ PLAIN = re.compile(r'Move<r86::Fixed|Load<unsigned int, r86::Flat(Base<.u>)?, r8
 EXIT = re.compile(r'(Conditional|TestBranch)<\d+u(, unsigned int.*)?>::run<true, true>|CompareBranch<([2-7]|1[2-5])u, unsigned int.*>::run<true, true>|jump<true, true>'
                   r'|fall_through<true>|call<unsigned int, r86::FlatStack, true, true>')
 HEAD = re.compile(r'^[0-9a-f]+ <(.*)>:$')
+SIGNATURE = '(r86::Cpu*, r86::Op const*, long, r86::TlbTable*, unsigned long, unsigned long)'
+# What goes on with the next operation, and so must be jumped to.
+JUMPS = re.compile(re.escape(SIGNATURE) + r'|go_on\(')
+# These call semantic functions through pointers, which are no handlers.
+CALLS_SEMANTICS = re.compile(r'run_(string|semantic<(true|false)>)\(')
 BAD = re.compile(r'\t(push|call|sub +\$0x[0-9a-f]+,%rsp)')
+
+
+def calls_handler(name, line, behind):
+    """`behind`: the line below, which holds the relocation that names a call's target."""
+    if '\tcall' not in line:
+        return False
+    if re.search(r'\tcall +\*', line):
+        return not CALLS_SEMANTICS.search(name)
+    if 'R_X86_64' in behind:
+        return JUMPS.search(behind)
+    return JUMPS.search(line) and not re.search(r'\+0x[0-9a-f]+>$', line)
 
 
 def main():
@@ -24,16 +40,17 @@ def main():
         return 77
     seen, wrong = 0, []
     for path in sys.argv[1:]:
-        text = subprocess.run(['objdump', '-dC', '--no-show-raw-insn', path], capture_output=True, text=True,
-                              check=True).stdout
-        name, checked = '', False
-        for line in text.splitlines():
+        lines = subprocess.run(['objdump', '-drC', '--no-show-raw-insn', path], capture_output=True, text=True,
+                               check=True).stdout.splitlines()
+        name, handler, checked = '', False, False
+        for line, behind in zip(lines, lines[1:] + ['']):
             head = HEAD.match(line)
             if head:
                 name = head[1]
-                checked = bool(PLAIN.search(name) if 'hot<' in name else EXIT.search(name))
+                handler = SIGNATURE in name
+                checked = handler and bool(PLAIN.search(name) if 'hot<' in name else EXIT.search(name))
                 seen += checked
-            elif checked and BAD.search(line):
+            elif (checked and BAD.search(line)) or (handler and calls_handler(name, line, behind)):
                 wrong.append((name, line.split('\t')[1].strip()))
     for name, instruction in wrong[:20]:
         print(f'{name}: {instruction}')

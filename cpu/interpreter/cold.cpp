@@ -189,11 +189,8 @@ u8* place_beside_code(Cpu& cpu, u64 linear, unsigned size) {
     return page->write + (linear & kPageMask);
 }
 
-/// What a miss came to. Small enough for registers.
-struct Refill {
-    enum Way : u32 { Generic, Retry, Opened, Refused } way;
-    Fault fault;
-};
+/// What a miss came to. `Raised`: a page fault, which is delivered.
+enum class Refill { Generic, Retry, Opened, Raised };
 
 /// `slots` > 0: a store that is its operation's only access, checked but for paging, so its fault is the instruction's.
 /// Without, a fault is found again, and raised, by the generic form.
@@ -201,28 +198,31 @@ template <unsigned size, bool write, unsigned slots>
 [[gnu::noinline]] static Refill refill(Cpu& cpu, const Op* op, i64 budget, u64 eip, u64 linear) {
     Mmu& mmu = cpu.mmu();
     if constexpr (slots > 0) {
-        if (open_known(cpu, op, slots, linear, size)) return {Refill::Opened, {}};
+        if (open_known(cpu, op, slots, linear, size)) return Refill::Opened;
     } else if constexpr (write) { // the generic form knows the page, too
         PhysAddr known;
-        if (mmu.known_watched(linear, known)) return {Refill::Generic, {}};
+        if (mmu.known_watched(linear, known)) return Refill::Generic;
     }
     const bool user = cpu.cpl() == 3;
-    if (!mmu.table_for(user)) return {Refill::Generic, {}}; // alignment is checked before pages
+    if (!mmu.table_for(user)) return Refill::Generic; // alignment is checked before pages
     PhysAddr physical;
     if (Fault fault = mmu.translate(linear, write ? Access::Write : Access::Read, user, physical)) {
-        if constexpr (slots == 0) return {Refill::Generic, {}};
+        if constexpr (slots == 0) return Refill::Generic;
         synchronise(cpu, cpu.run_state.block->place(op), budget, eip);
-        return {Refill::Refused, fault};
+        cpu.raise(fault);
+        ++cpu.s.tick;
+        ++cpu.s.unretired;
+        return Refill::Raised;
     }
-    if (cpu.run_state.block->dead) return {Refill::Generic, {}};
+    if (cpu.run_state.block->dead) return Refill::Generic;
     const TlbEntry& entry = write ? mmu.table->write[tlb_index(linear)] : mmu.table->read[tlb_index(linear)];
-    if (entry.tag == (linear & ~kPageMask)) return {Refill::Retry, {}};
+    if (entry.tag == (linear & ~kPageMask)) return Refill::Retry;
     if constexpr (slots > 0)
         if (mmu.may_open(linear, physical)) {
             open_watched_page(cpu, op, slots, linear, physical, cpu.memory.page(physical), size);
-            return {Refill::Opened, {}};
+            return Refill::Opened;
         }
-    return {Refill::Generic, {}};
+    return Refill::Generic;
 }
 
 template <unsigned size, bool write, unsigned slots>
@@ -230,11 +230,10 @@ void tlb_miss(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 li
     const Handler handler = op->handler;
     if (linear != kNoLinear && (linear & kPageMask) + size <= kPageSize) {
         const Refill found = refill<size, write, slots>(*cpu, op, budget, eip, linear);
-        if (found.way == Refill::Retry) return handler(cpu, op, budget, tlb, eip, 0);
+        if (found == Refill::Retry) return handler(cpu, op, budget, tlb, eip, 0);
         if constexpr (slots > 0) {
-            if (found.way == Refill::Opened) return handler(cpu, cpu->run_state.watched_store.ops, budget, tlb, eip, 0);
-            if (found.way == Refill::Refused)
-                return raise_fault(cpu, op, budget, tlb, eip, std::bit_cast<u64>(found.fault));
+            if (found == Refill::Opened) return handler(cpu, cpu->run_state.watched_store.ops, budget, tlb, eip, 0);
+            if (found == Refill::Raised) return go_on(cpu, op, 0);
         }
     }
     return run_generic(cpu, op, budget, tlb, eip, 0);
