@@ -19,8 +19,8 @@ HEAD = re.compile(r'^[0-9a-f]+ <(.*)>:$')
 SIGNATURE = '(r86::Cpu*, r86::Op const*, long, r86::TlbTable*, unsigned long, unsigned long)'
 # What goes on with the next operation, and so must be jumped to.
 JUMPS = re.compile(re.escape(SIGNATURE) + r'|go_on\(')
-# These call semantic functions through pointers, which are no handlers.
-CALLS_SEMANTICS = re.compile(r'run_(string|semantic<(true|false)>)\(')
+# This calls semantic functions through a pointer, which are no handlers.
+CALLS_SEMANTICS = re.compile(r'run_semantic<(true|false)>\(')
 BAD = re.compile(r'\t(push|call|sub +\$0x[0-9a-f]+,%rsp)')
 
 

@@ -316,23 +316,24 @@ void resolve_jump(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u6
     return enter_block(cpu, op, target, budget, tlb, eip);
 }
 
-void run_string(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64) {
-    CpuState& s = cpu->s;
-    RunState& run = cpu->run_state;
+/// A repeated string instruction: to its end, to a fault, or as far as the budget and whoever wants to look allow.
+[[gnu::noinline]] static void repeat_string(Cpu& cpu, const Op* op, i64 budget, u64 eip) {
+    CpuState& s = cpu.s;
+    RunState& run = cpu.run_state;
     const Block& block = *run.block;
     const OpPlace place = block.place(op);
-    synchronise(*cpu, place, budget, eip);
-    const Insn& insn = cpu->interpreter().insn_at(block, place);
+    synchronise(cpu, place, budget, eip);
+    const Insn& insn = cpu.interpreter().insn_at(block, place);
     const Semantic semantic = row(insn.row).semantic;
     const u64 start = s.rip;
     const u64 after = (s.rip + insn.length) & 0xFFFFFFFF;
     const auto flags_before = s.flags; // CMPS and SCAS show theirs at the end, as exec::cmps; the others have none
     for (;;) {
         // One iteration is always within the budget: it was charged with the block.
-        const u64 many = string_bulk(*cpu, insn, run.limit - s.tick);
+        const u64 many = string_bulk(cpu, insn, run.limit - s.tick);
         if (many) {
             s.tick += many;
-            const bool finished = string_finished(*cpu, insn);
+            const bool finished = string_finished(cpu, insn);
             s.rip = finished ? after : start;
             if (finished) {
                 s.end_repeat();
@@ -342,17 +343,22 @@ void run_string(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64) {
             }
         } else {
             s.next_rip = after;
-            if (Fault fault = semantic(*cpu, insn)) {
-                cpu->raise(fault);
+            if (Fault fault = semantic(cpu, insn)) {
+                cpu.raise(fault);
                 ++s.tick;
                 ++s.unretired;
-                return go_on(cpu, op, 0);
+                return;
             }
             ++s.tick;
             s.rip = s.next_rip;
         }
-        if (s.rip != start || s.tick >= run.limit || run.leave) return go_on(cpu, op, 0);
+        if (s.rip != start || s.tick >= run.limit || run.leave) return;
     }
+}
+
+void run_string(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64) {
+    repeat_string(*cpu, op, budget, eip);
+    return go_on(cpu, op, 0);
 }
 
 } // namespace r86

@@ -199,3 +199,17 @@ TEST_CASE("a block cache that is full is dropped as a whole, and code goes on") 
     CHECK(cache.counters.flushes >= 3);
     CHECK(cache.find(0x1000, 0) == nullptr);
 }
+
+// A handler that calls the next one instead of jumping to it leaves a frame behind.
+TEST_CASE("millions of misses in one run take no stack", "[interpreter]") {
+    CpuFixture f;
+    f.protected_mode();
+    // again: MOV [code + 800h], CL; REP STOSB of one byte beside it; LOOP again
+    f.poke_code(kCodeBase, {0x88, 0x0D, 0x00, 0x08, 0x04, 0x00, 0x51, 0xB9, 0x01, 0x00, 0x00, 0x00, 0xF3, 0xAA, 0x4F,
+                            0x59, 0xE2, 0xEE});
+    f.s.gpr[RCX] = 1'000'000;
+    f.s.gpr[RDI] = kCodeBase + 0x900;
+    f.cpu.run(f.s.tick + 7'000'000);
+    CHECK(f.s.gpr[RCX] == 0);
+    CHECK(f.peek8(kCodeBase + 0x800) == 1);
+}
