@@ -180,12 +180,28 @@ void Mc146818::catch_up() {
     if (seconds == 0 || (state_.ram[kRegisterB] & kSet)) return;
     flags |= kUf;
     // After a long time without a reader: whole days at once, so that the work here stays bounded. An alarm comes once
-    // a day, so none is missed by walking the last day alone.
-    for (; seconds > 2 * kSecondsPerDay; seconds -= kSecondsPerDay) next_day();
+    // a day, so none is missed by walking the last day alone. Around a change of daylight saving every second counts.
+    while (seconds > 2 * kSecondsPerDay) {
+        if (!daylight_change_ahead()) {
+            next_day();
+            seconds -= kSecondsPerDay;
+            continue;
+        }
+        for (u64 walked = 0; walked < kSecondsPerDay; ++walked) one_second();
+        seconds -= kSecondsPerDay;
+    }
     for (; seconds; --seconds) {
         one_second();
         if (alarm_matches()) flags |= kAf;
     }
+}
+
+/// The next 24 hours may hold 1:59:59 of a Sunday in April or October.
+bool Mc146818::daylight_change_ahead() const {
+    const auto& ram = state_.ram;
+    if (!(ram[kRegisterB] & kDse) || (ram[kDayOfWeek] != 7 && ram[kDayOfWeek] != 1)) return false;
+    const unsigned month = decode(ram[kMonth]);
+    return month == 4 || month == 10;
 }
 
 void Mc146818::one_second() {

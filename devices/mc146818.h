@@ -62,6 +62,7 @@ private:
     u32 periodic_cycles() const;
     bool update_in_progress() const;
     void catch_up();
+    bool daylight_change_ahead() const;
     void one_second();
     void next_day();
     bool alarm_matches() const;

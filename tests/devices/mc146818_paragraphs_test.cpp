@@ -188,6 +188,28 @@ TEST_CASE("MC146818, Register B.SET: while it is set the periodic interrupt goes
     CHECK(b.get(0x0C) == 0xC0);
 }
 
+// Days that nobody looked at were skipped whole, and the change with them.
+TEST_CASE("MC146818, Register B.DSE: the changes happen as well on days that nobody looked at") {
+    for (const bool looked_at : {true, false}) {
+        Bench b({2024, 4, 24, 12, 0, 0});
+        b.set(0x0B, 0x01 | k24Hours);
+        for (int day = 0; day < 8; ++day) {
+            b.pass(86400 * kSecond);
+            if (looked_at) b.get(0);
+        }
+        CHECK(b.get(4) == 0x13); // an hour on
+        CHECK(b.get(7) == 0x02);
+        CHECK(b.get(8) == 0x05);
+        for (int day = 0; day < 190; ++day) {
+            b.pass(86400 * kSecond);
+            if (looked_at) b.get(0);
+        }
+        CHECK(b.get(4) == 0x12); // and back
+        CHECK(b.get(7) == 0x08);
+        CHECK(b.get(8) == 0x11);
+    }
+}
+
 TEST_CASE("MC146818, RESET: leaves SET, DM, 24/12, DSE and register A; clears what the data sheet names") {
     Bench b;
     b.set(0x0A, 0x2B);
