@@ -3,7 +3,7 @@
 /// Sources: IBM PS/2 Hardware Interface Technical Reference, "Mouse"; A. Chapweske, "The PS/2 Mouse Interface";
 /// Microsoft, "Intellimouse" knock sequences (sample rates 200, 100, 80 and 200, 200, 80).
 /// In a PC: the auxiliary cable of the 8042.
-/// NOT IMPLEMENTED: nothing that a guest has been seen to use.
+/// NOT IMPLEMENTED: nothing of the commands; E1h answers as a mouse that is no pointing stick.
 #include "core/device.h"
 #include "core/event_queue.h"
 #include "devices/ps2_device.h"

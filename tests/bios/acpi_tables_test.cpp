@@ -146,3 +146,96 @@ TEST_CASE("ACPI: PCI memory begins above RAM") {
     REQUIRE(name != std::string::npos);
     CHECK(get32(dsdt, name + 5) == 0xC0000000);
 }
+
+TEST_CASE("ACPI 1.0b, 5.2.8: the MADT wires the inputs as the board does") {
+    const Loader loaded(build_acpi({u64{128} << 20, 2, true, false}));
+    const auto madt = loaded.table(get32(loaded.table(get32(loaded.files.at("etc/acpi/rsdp"), 16)), 40));
+    CHECK(get32(madt, 36) == 0xFEE00000);
+    CHECK(get32(madt, 40) == 1); // a pair of 8259As as well
+    struct Override {
+        u32 input;
+        u16 flags;
+        bool operator==(const Override&) const = default;
+    };
+    std::vector<u8> processors;
+    std::map<u8, Override> overrides;
+    unsigned io_apics = 0, nmis = 0;
+    for (usize at = 44; at < madt.size(); at += madt[at + 1]) {
+        switch (madt[at]) {
+        case 0: // processor local APIC: ID, enabled
+            CHECK(madt[at + 1] == 8);
+            CHECK(get32(madt, at + 4) == 1);
+            processors.push_back(madt[at + 3]);
+            break;
+        case 1:
+            ++io_apics;
+            CHECK(madt[at + 1] == 12);
+            CHECK(get32(madt, at + 4) == 0xFEC00000);
+            CHECK(get32(madt, at + 8) == 0); // its first global interrupt
+            break;
+        case 2:
+            CHECK(madt[at + 1] == 10);
+            CHECK(madt[at + 2] == 0); // ISA
+            overrides[madt[at + 3]] = {get32(madt, at + 4), static_cast<u16>(madt[at + 8] | madt[at + 9] << 8)};
+            break;
+        case 4:
+            ++nmis;
+            CHECK(madt[at + 1] == 6);
+            CHECK(madt[at + 2] == 0xFF); // every processor
+            CHECK(madt[at + 5] == 1);    // LINT1
+            break;
+        default: FAIL("an entry of unknown type");
+        }
+    }
+    CHECK(processors == std::vector<u8>{0, 1});
+    CHECK(io_apics == 1);
+    CHECK(nmis == 1);
+    // IRQ 0 is input 2, by the bus' own polarity and trigger; SCI and what PIRQs lead to are levels, active high.
+    CHECK(overrides ==
+          std::map<u8, Override>{{0, {2, 0}}, {5, {5, 0xD}}, {9, {9, 0xD}}, {10, {10, 0xD}}, {11, {11, 0xD}}});
+}
+
+TEST_CASE("ACPI 2.0a, 5.2.8: the FADT's flags and its addresses of both widths agree") {
+    const Loader loaded(build_acpi({u64{64} << 20, 1, false}));
+    const auto fadt = loaded.table(get32(loaded.table(get32(loaded.files.at("etc/acpi/rsdp"), 16)), 36));
+    CHECK(fadt[8] == 3);
+    const u32 flags = get32(fadt, 112);
+    CHECK((flags & 1 << 0) != 0);  // WBINVD
+    CHECK((flags & 1 << 2) != 0);  // HLT is C1
+    CHECK((flags & 1 << 4) == 0);  // a power button in PM1
+    CHECK((flags & 1 << 5) != 0);  // no sleep button there
+    CHECK((flags & 1 << 6) == 0);  // RTC_STS is in PM1
+    CHECK((flags & 1 << 8) == 0);  // the PM timer has 24 bits
+    CHECK((flags & 1 << 10) != 0); // a reset register
+    CHECK((fadt[109] & 3) == 3);   // legacy devices, an 8042
+    const auto same = [&](usize narrow, usize wide, u8 width) {
+        CHECK(fadt[wide] == 1); // a port
+        CHECK(fadt[wide + 1] == width);
+        CHECK(get32(fadt, wide + 4) == get32(fadt, narrow));
+        CHECK(get32(fadt, wide + 8) == 0);
+    };
+    same(56, 148, 32); // PM1a_EVT_BLK
+    same(64, 172, 16); // PM1a_CNT_BLK
+    same(76, 208, 32); // PM_TMR_BLK
+    same(80, 220, 32); // GPE0_BLK
+    for (const usize absent : {60, 68, 72, 84}) CHECK(get32(fadt, absent) == 0);
+}
+
+TEST_CASE("ACPI 1.0b, 5.2.3, 5.2.9: headers name us and the compiler; the FACS is 64 bytes without a waking vector") {
+    const Loader loaded(build_acpi({u64{64} << 20, 1, true, true}));
+    const auto& rsdp = loaded.files.at("etc/acpi/rsdp");
+    CHECK(rsdp.size() == 20);
+    CHECK(rsdp[15] == 0); // revision of ACPI 1.0: no XSDT
+    const auto rsdt = loaded.table(get32(rsdp, 16));
+    for (usize at = 36; at < rsdt.size(); at += 4) {
+        const auto table = loaded.table(get32(rsdt, at));
+        INFO(signature(table));
+        CHECK(std::memcmp(&table[10], &rsdt[10], 14) == 0); // OEM and table names
+        CHECK(get32(table, 4) == table.size());
+        CHECK(get32(table, 28) != 0); // creator
+    }
+    const auto fadt = loaded.table(get32(rsdt, 36));
+    const auto facs = loaded.table(get32(fadt, 36));
+    CHECK(facs.size() == 64);
+    CHECK(get32(facs, 12) == 0);
+}
