@@ -49,6 +49,37 @@ wait-serial /[0-9a-f]{32}  .*initrd.gz/ 200
 ''')
 
 
+def seabios_others(test):
+    """SeaBIOS as Debian 11 and 13 have it, 128 and 256 KiB."""
+    for release in ("bullseye", "trixie"):
+        for file in ("bios.bin", "bios-256k.bin"):
+            rom = test.package("seabios", release=release) / "usr/share/seabios" / file
+            test.run(["--memory", "32M", "--bios", rom, "--snapshot", test.shared_guest("freedos-1440k.img")],
+                     r'wait-screen /^A:\>$/ 10')
+
+
+def uefi_shell(test):
+    """EDK II's 32-bit UEFI firmware from Debian 13: its shell on the serial line finds the disk's file and reads it."""
+    parts = test.package("ovmf-ia32", release="trixie") / "usr/share/OVMF"
+    rom = test.scratch / "ovmf32.fd"
+    rom.write_bytes((parts / "OVMF32_VARS_4M.fd").read_bytes() + (parts / "OVMF32_CODE_4M.fd").read_bytes())
+    text = test.scratch / "hello.txt"
+    text.write_text("The UEFI shell reads this.\n")
+    test.run(["--memory", "256M", "--bios", rom, "--disk", test.partitioned_disk(32, text)], '''
+wait-serial "Press ESC" 120
+type-serial "\x1b"
+wait-serial "Shell> " 20
+type-serial "fs0:\r"
+wait-serial /FS0:.> / 20
+type-serial "type hello.txt\r"
+wait-serial "The UEFI shell reads this." 20
+type-serial "mem 0 10\r"
+wait-serial "Memory Address" 20
+type-serial "reset -s\r"
+run-seconds 20
+''')
+
+
 def lgpl_vgabios(test):
     """Bochs's VGA BIOS in the place of SeaVGABIOS."""
     rom = test.package("vgabios") / "usr/share/vgabios/vgabios.bin"

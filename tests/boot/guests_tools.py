@@ -26,6 +26,25 @@ screen
     assert "Errors: 0" in out and "Pentium" in out, out
 
 
+def memtest_old(test):
+    """Their ancestors, from Debian 11: 5.01 as the Linux image and as the Multiboot kernel linked at 0, and memtest86 4.3.7."""
+    plus = test.package("memtest86+", release="bullseye") / "boot"
+    for kernel in (plus / "memtest86+.bin", plus / "memtest86+_multiboot.bin"):
+        out = test.run(["--memory", "16M", "--kernel", kernel], '''
+wait-screen /Test #[2-9]/ 60
+run-seconds 1
+screen
+''')
+        assert re.search(r"Memtest86\+ 5.01 .*Pentium", out) and re.search("Errors: +0", out), out
+        assert re.search(r"L1 Cache: +8K", out) and "Intel i440FX" in out, out
+    out = test.run(["--memory", "16M", "--kernel", test.package("memtest86", release="bullseye") / "boot/memtest86.bin"], '''
+wait-screen /Test #[2-9]/ 60
+run-seconds 1
+screen
+''')
+    assert "Memtest86 v4.3.7" in out and re.search("Errors: +0", out), out
+
+
 def ipxe_kernel(test):
     ipxe(test, ["--kernel", test.package("ipxe") / "boot/ipxe.lkrn"])
 

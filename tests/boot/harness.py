@@ -61,13 +61,13 @@ class Context:
             raise Skip(f"{path} is not there: {why}")
         return path
 
-    def package(self, name, architecture=None):
-        """A Debian package unpacked under the build folder, fetched if need be."""
+    def package(self, name, architecture=None, release=None):
+        """A Debian package unpacked under the build folder, fetched if need be; of another release than the host's if named."""
         script = self.source / "tools/guest/fetch_packages.sh"
-        folder = self.build / "guests/packages" / name
-        if subprocess.run([script, self.build / "guests/apt", self.build / "guests/packages",
-                           f"{name}:{architecture}" if architecture else name]).returncode:
-            raise Skip(f"the Debian package {name} cannot be fetched")
+        folder = self.build / "guests/packages" / (f"{name}-{release}" if release else name)
+        wanted = name + (f":{architecture}" if architecture else "") + (f"/{release}" if release else "")
+        if subprocess.run([script, self.build / "guests/apt", self.build / "guests/packages", wanted]).returncode:
+            raise Skip(f"the Debian package {wanted} cannot be fetched")
         return folder
 
     def installer(self, flavour):
