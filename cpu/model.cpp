@@ -222,6 +222,9 @@ std::array<u32, 4> cpuid(const CpuModel& model, u32 leaf, u32 subleaf, u32 /*cr4
         default: return {0, 0, 0, 0};
         }
     }
+    // SDM 2A, CPUID: 40000000h-4FFFFFFFh never hold information; hypervisors answer there, and the cache descriptors of
+    // leaf 2 would look like a very large number of leaves of one (SeaBIOS 1.16.3 asked for each).
+    if (leaf >= 0x40000000 && leaf <= 0x4FFFFFFF) return {};
     // Beyond the highest leaf Intel processors answer with the highest basic one.
     return basic_leaf(model, std::min(leaf, model.max_leaf), subleaf);
 }

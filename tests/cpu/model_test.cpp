@@ -68,6 +68,7 @@ TEST_CASE("CPUID leaves") {
             for (unsigned i = 0; i < 4; ++i) brand += static_cast<char>(word >> (8 * i));
     CHECK(brand.c_str() == p4.brand);
     CHECK(cpuid(p4, 99, 0, 0) == cpuid(p4, 2, 0, 0)); // beyond the last: the highest basic leaf
+    for (u32 none : {0x40000000u, 0x4FFFFFFFu}) CHECK(cpuid(p4, none, 0, 0) == std::array<u32, 4>{}); // no hypervisor
     const CpuModel max = find_cpu_model("max");
     CHECK(cpuid(max, 0x80000001, 0, 0)[3] == 1u << 20);
     CHECK((cpuid(max, 1, 0, 0)[2] >> 23 & 1) == 1);
