@@ -55,7 +55,7 @@ def seabios_others(test):
         for file in ("bios.bin", "bios-256k.bin"):
             rom = test.package("seabios", release=release) / "usr/share/seabios" / file
             test.run(["--memory", "32M", "--bios", rom, "--snapshot", test.shared_guest("freedos-1440k.img")],
-                     r'wait-screen /^A:\>$/ 10')
+                     r'wait-screen /^A:\\>$/ 10')
 
 
 def uefi_shell(test):
