@@ -50,6 +50,8 @@ public:
     virtual void set_paused(bool paused) = 0;
     /// Through history; a newer order takes the place of one that is still on its way.
     virtual void travel(TravelOrder order) = 0;
+    /// Of everything so far. Whether it worked comes back through take_message().
+    virtual void save_recording(std::string path) = 0;
     /// Pacing against the wall clock, in percent of real time; 0: as fast as the host can.
     virtual void set_speed(unsigned percent) = 0;
     /// The newest finished frame; false if it is the one that was taken last. `out` is reused.

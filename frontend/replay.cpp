@@ -76,6 +76,10 @@ std::unique_ptr<BlockImage> find_image(const Recording& recording, const Recorde
             if (place.first == about.number) image->put(place.second, content);
         return image;
     };
+    const auto as_seen = [&](std::unique_ptr<BlockImage> image) -> std::unique_ptr<BlockImage> {
+        if (about.read_only) return image;
+        return std::make_unique<SnapshotOverlay>(std::move(image));
+    };
     for (const std::string& path : places) {
         std::unique_ptr<BlockImage> file;
         try {
@@ -90,11 +94,10 @@ std::unique_ptr<BlockImage> find_image(const Recording& recording, const Recorde
         if (file->size() != about.size) continue;
         auto image = make(std::move(file));
         if (!fits(*image, recording, about.number)) continue;
-        if (about.kind == MediaKind::Cd) return image;
-        return std::make_unique<SnapshotOverlay>(std::move(image));
+        return as_seen(std::move(image));
     }
     auto empty = make(nullptr);
-    if (fits(*empty, recording, about.number)) return std::make_unique<SnapshotOverlay>(std::move(empty));
+    if (fits(*empty, recording, about.number)) return as_seen(std::move(empty));
     throw UserError("no image has the content that '" + about.path +
                     "' had when the recording was made; give it with --image PATH");
 }

@@ -68,6 +68,10 @@ public:
     Machine& machine() { return machine_; }
     /// nullptr: the session keeps no history.
     Timeline* timeline() { return timeline_ ? &*timeline_ : nullptr; }
+    /// Where the recording that is replayed ends, unless this is another branch.
+    std::optional<Tick> recording_end() const {
+        return timeline_ && timeline_->current_branch() == 0 ? recording_end_ : std::nullopt;
+    }
     Recorder* recorder() { return recorder_ ? &*recorder_ : nullptr; }
     SerialLine* serial(unsigned port) { return serial_[port]; }
     Results& results() { return results_; }
@@ -113,6 +117,7 @@ public:
     void change_medium(std::string drive, std::string path) override;
     void set_paused(bool paused) override;
     void travel(TravelOrder order) override;
+    void save_recording(std::string path) override;
     void set_speed(unsigned percent) override;
     bool take_frame(Picture& out) override { return frames_.take(out); }
     SessionStatus status() override;
@@ -170,6 +175,7 @@ private:
     u64 hurried_until_ns_ = 0;
     usize next_digest_ = 0;
     usize next_mark_ = 0; ///< of the recording that is played
+    std::optional<Tick> recording_end_;
     u64 shown_generation_ = ~u64{0};
     Pacer::Clock::time_point last_frame_{};
     VgaCanvas canvas_;

@@ -1,5 +1,6 @@
 /// The half of a session that keeps history, and goes through it for a display.
 #include "core/error.h"
+#include "frontend/host/files.h"
 #include "frontend/host/signals.h"
 #include "frontend/session.h"
 #include <cstdio>
@@ -25,6 +26,7 @@ void Session::start_history() {
     if (!options_.record.empty()) start_recording();
     if (options_.playing) {
         auto& playing = *options_.playing;
+        recording_end_ = playing.end;
         timeline_->load_history(std::move(playing.inputs), playing.end, std::move(playing.checkpoints));
     }
     if (!options_.show_frames && !options_.show_text) return;
@@ -75,6 +77,19 @@ void Session::start_recording() {
         say(sentence);
         return false;
     });
+}
+
+void Session::save_recording(std::string path) {
+    post([this, path = std::move(path)] {
+        if (!recorder_) return say("This session keeps no history: it was started with --rewind off.");
+        try {
+            write_host_file(path, recorder_->whole());
+            say("Recording: " + path + ". It holds everything that was typed.");
+        } catch (const UserError& error) {
+            say(error.what());
+        }
+    });
+    wake_.notify_all();
 }
 
 bool Session::held_back() {

@@ -53,6 +53,7 @@ std::map<std::string, std::string> describe(const MachineConfig& config) {
 Recorder::Recorder(Timeline& timeline, std::map<std::string, std::string> sources)
     : timeline_(timeline), sources_(std::move(sources)) {
     watch_images();
+    if (timeline_.begin() != 0) begin_from_state(); // a recording that begins so is replayed
     Timeline::Listener listener;
     listener.input = [this](Tick, const HostInput&) {
         if (sink_ && timeline_.branch().inputs.size() - written_inputs_ > kInputsBetweenFlushes) flush(false);
@@ -106,6 +107,7 @@ void Recorder::watch_images() {
         about.number = number;
         about.size = image->size();
         about.path = image->name();
+        about.read_only = image->read_only();
         const MachineConfig& config = timeline_.machine().config();
         about.kind = number < kFirstRemovable ? MediaKind::Disk : MediaKind::Floppy;
         if (image == config.cdrom.get()) about.kind = MediaKind::Cd;

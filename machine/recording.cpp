@@ -223,6 +223,7 @@ bool read_section(const std::string& tag, std::span<const u8> payload, Recording
         image.comes = static_cast<RecordedImage::Comes>(std::min<u64>(in.number(1), 2));
         image.size = in.number(8);
         image.path = in.text();
+        image.read_only = in.more() ? in.number(1) != 0 : image.kind == MediaKind::Cd; // version 1 did not say it
         const auto same = [&image](const RecordedImage& known) { return known.number == image.number; };
         std::erase_if(r.images, same); // a state has come that knows it
         r.images.push_back(image);
@@ -310,6 +311,7 @@ void RecordingWriter::image(const RecordedImage& image) {
     out.number(static_cast<u64>(image.comes), 1);
     out.number(image.size, 8);
     out.text(image.path);
+    out.number(image.read_only, 1);
     section("IMAG", out.bytes());
 }
 

@@ -38,6 +38,7 @@ struct RecordedImage {
     Comes comes = Comes::AtStart;
     u64 size = 0;
     std::string path;
+    bool read_only = false; ///< as the guest sees it
 };
 
 struct RecordedDigest {

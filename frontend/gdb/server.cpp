@@ -362,8 +362,11 @@ void Server::resume() {
         Probe probe(machine_, what(of_range));
         probe.stop_from(machine_.now());
         for (;;) {
-            if (!session_.run_for_ns(kSliceNs)) return; // the session ended: serve() tells
+            const Tick end = session_.recording_end().value_or(0), before = machine_.now();
+            const Tick slice = machine_.tick_after(kSliceNs);
+            if (!session_.run_to(before < end ? std::min(slice, end) : slice)) return; // it ended: serve() tells
             if (probe.hit()) break;
+            if (before < end && machine_.now() == end) return stopped("replaylog:end;"); // to go on is to go on live
             if (const auto packet = connection_.receive(0); packet && *packet == "\x03") break;
             if (!connection_.connected()) return;
         }

@@ -12,14 +12,14 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A name that does not exist yet, by local time: rewind86-2001-02-03-040506.png.
-fs::path free_screenshot_name() {
+fs::path free_name(const std::string& suffix) {
     const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
     char stem[64];
     std::strftime(stem, sizeof stem, "rewind86-%Y-%m-%d-%H%M%S", std::localtime(&now));
-    fs::path path = std::string(stem) + ".png";
+    fs::path path = stem + suffix;
     std::error_code ignored;
     for (int number = 2; fs::exists(path, ignored); ++number)
-        path = std::string(stem) + "-" + std::to_string(number) + ".png";
+        path = std::string(stem) + "-" + std::to_string(number) + suffix;
     return path;
 }
 
@@ -50,6 +50,11 @@ void WindowLoop::command(Command command) {
         break;
     case Command::Media: media_menu(); break;
     case Command::Screenshot: screenshot(); break;
+    case Command::SaveRecording: {
+        std::error_code ignored;
+        port_.save_recording(fs::absolute(free_name(".r86"), ignored).string());
+        break;
+    }
     case Command::Pause: set_paused(!status_.paused); break;
     case Command::Speed: speed_menu(); break;
     case Command::PowerButton:
@@ -170,7 +175,7 @@ void WindowLoop::paste() {
 
 void WindowLoop::screenshot() {
     if (screen_.picture().width == 0) return say("There is no picture yet.");
-    const fs::path path = free_screenshot_name();
+    const fs::path path = free_name(".png");
     try {
         write_png(path.string(), screen_.picture());
         std::error_code ignored;

@@ -25,11 +25,12 @@ def firmware(folder, code):
 
 
 class Server:
-    """The program, waiting for a debugger at `address`: a port or unix:PATH."""
+    """The program, waiting for a debugger at `address`: a port or unix:PATH. `arguments` may begin with "replay"."""
 
     def __init__(self, program, address, arguments):
         self.address = str(address)
-        self.process = subprocess.Popen([program, "--headless", *map(str, arguments), "--gdb", self.address],
+        how = [] if arguments[0] == "replay" else ["--headless"]
+        self.process = subprocess.Popen([program, *how, *map(str, arguments), "--gdb", self.address],
                                         stderr=subprocess.PIPE, text=True)
         self.process.stderr.readline()  # it listens
 

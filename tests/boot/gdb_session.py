@@ -3,6 +3,8 @@
 
 usage: gdb_session.py PROGRAM     exit status 77: there is no gdb
 """
+import pathlib
+import subprocess
 import sys
 import tempfile
 
@@ -63,12 +65,49 @@ EXPECTED = [
     r"No more reverse-execution history",
 ]
 
+# The same program from a recording of 1000 ticks, to its end and back.
+REPLAY_COMMANDS = """
+target remote %s
+monitor timeline
+break *0xf0009
+continue
+watch *(unsigned short*)0x1000
+reverse-continue
+x/hx 0x1000
+delete
+continue
+monitor position
+monitor seek 4
+reverse-continue
+monitor seek 1000
+stepi
+monitor position
+kill
+"""
+REPLAY_EXPECTED = [
+    r"ticks 0 to 1000",
+    r"at 0 f000:0000fff0 in the past",
+    r"Breakpoint 1, 0x000f0009",
+    r"Old value = 100\s+New value = 99",
+    r"0x1000:\s+0x0063",
+    r"No more reverse-execution history",
+    r"at 1000 f000:00000010",
+    r"at 4 f000:",
+    r"No more reverse-execution history",
+    r"at 1000 f000:00000010",
+    r"at 1001 f000:00000010",  # live from there
+]
+
 
 def main(program):
     if not have_gdb():
         return SKIP
     with tempfile.TemporaryDirectory() as folder:
-        return session(program, folder, ["--bios", firmware(folder, CODE), "--vgabios", "none", "--memory", "4M"], COMMANDS, EXPECTED)
+        machine = ["--bios", firmware(folder, CODE), "--vgabios", "none", "--memory", "4M"]
+        recording = pathlib.Path(folder, "session.r86")
+        subprocess.run([program, "--headless", *map(str, machine), "--until-instructions", "1000", "--record", recording], check=True)
+        return (session(program, folder, machine, COMMANDS, EXPECTED)
+                or session(program, folder, ["replay", recording], REPLAY_COMMANDS, REPLAY_EXPECTED))
 
 
 if __name__ == "__main__":

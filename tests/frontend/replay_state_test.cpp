@@ -151,3 +151,27 @@ TEST_CASE("a first state that is damaged or another machine's is refused with th
           "the state at which recording 'made.r86' begins belongs to another machine; start with the options it was "
           "made with. The saved state does not fit this machine: it differs at 'machine.ram_bytes'.");
 }
+
+TEST_CASE("a directory that was shown as a disk is found again, and is as write-protected as it was") {
+    const Files files;
+    fs::create_directory(files.folder / "shown");
+    std::ofstream(files.folder / "shown" / "file.txt") << "hello";
+    const std::string folder = files.path("shown");
+    std::vector<u8> file;
+    {
+        MachineConfig config = small_pc(files);
+        config.floppies[0] = open_directory_image(folder, MediaKind::Floppy);
+        Machine machine(std::move(config));
+        Timeline timeline(machine);
+        Recorder recorder(timeline, {});
+        std::vector<u8> content;
+        REQUIRE(machine.config().floppies[0]->read_cluster(0, content));
+        machine.run_until(1000);
+        file = recorder.whole();
+    }
+    Recording recording = parse_recording(file, "made.r86");
+    const auto machine = machine_for(recording, {});
+    CHECK(machine->config().floppies[0]->read_only());
+    CHECK_FALSE(machine->config().disks[0]->read_only());
+    CHECK_FALSE(replay(*machine, recording, false).divergence);
+}

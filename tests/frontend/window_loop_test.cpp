@@ -49,6 +49,7 @@ public:
         return status;
     }
     std::optional<std::string> take_message() override { return std::nullopt; }
+    void save_recording(std::string path) override { asked.push_back("record to *" + path.substr(path.size() - 4)); }
     void quit() override {
         asked.push_back("quit");
         ended_ = true;
@@ -113,6 +114,7 @@ TEST_CASE("window: closing it ends the session, once") {
 TEST_CASE("window: the buttons of the case") {
     CHECK(asked_of_session({[] { with_host_key(SDL_SCANCODE_B); }}) == Asked{"power", "quit"});
     CHECK(asked_of_session({[] { with_host_key(SDL_SCANCODE_R); }}) == Asked{"reset", "quit"});
+    CHECK(asked_of_session({[] { with_host_key(SDL_SCANCODE_W); }}) == Asked{"record to *.r86", "quit"});
     CHECK(asked_of_session({[] { with_host_key(SDL_SCANCODE_P); }, [] { with_host_key(SDL_SCANCODE_P); }}) ==
           Asked{"pause", "go on", "quit"});
 }

@@ -166,6 +166,11 @@ TEST_CASE("a recording of a session into which a state was loaded begins with th
         }
         timeline.seek(read.end);
         CHECK(machine.digest() == made.digest);
+        Recorder again(timeline, {}); // of a replay
+        const Recording copy = parse_recording(again.whole(), "copy");
+        REQUIRE(copy.begins);
+        CHECK(copy.begins->file == read.begins->file);
+        CHECK(copy.end == read.end);
     }
 }
 
