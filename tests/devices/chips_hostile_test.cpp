@@ -11,6 +11,7 @@
 #include "devices/ps2_keyboard.h"
 #include "devices/ps2_mouse.h"
 #include "tests/catch.h"
+#include "tests/devices/run_events.h"
 #include "tests/devices/state_tools.h"
 
 using namespace r86;
@@ -91,11 +92,7 @@ struct Board {
     void advance(Tick ticks) {
         const Tick end = clock.now() + ticks;
         // Not more than one event a tick, as a processor has it.
-        while (queue.next() <= end) {
-            clock.set_now(queue.next());
-            queue.run_due();
-        }
-        clock.set_now(end);
+        run_events(clock, queue, end);
         if (master.int_out.level()) {
             master.acknowledge();
             ++interrupts;

@@ -1,5 +1,6 @@
 #include "devices/hpet.h"
 #include "tests/catch.h"
+#include "tests/devices/run_events.h"
 #include "tests/devices/state_tools.h"
 
 using namespace r86;
@@ -20,14 +21,7 @@ struct Bench {
     }
     u64 get(u64 offset) { return hpet.read(offset, 8); }
     void set(u64 offset, u64 value) { hpet.write(offset, 8, value); }
-    void run(u64 cycles) {
-        const Tick end = clock.now() + cycles;
-        while (events.next() <= end) {
-            clock.set_now(events.next());
-            events.run_due();
-        }
-        clock.set_now(end);
-    }
+    void run(u64 cycles) { run_events(clock, events, clock.now() + cycles); }
 };
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "devices/ps2_keyboard.h"
 #include "devices/ps2_mouse.h"
 #include "tests/catch.h"
+#include "tests/devices/run_events.h"
 #include "tests/devices/state_tools.h"
 
 using namespace r86;
@@ -25,14 +26,7 @@ struct Bench {
         kbc.write8(4, 0x60);
         kbc.write8(0, command_byte);
     }
-    void wait(u64 ns) {
-        const Tick end = clock.tick_at(clock.now_ns() + ns);
-        while (queue.next() <= end) {
-            clock.set_now(queue.next());
-            queue.run_due();
-        }
-        clock.set_now(end);
-    }
+    void wait(u64 ns) { run_events(clock, queue, clock.tick_at(clock.now_ns() + ns)); }
     u8 status() { return kbc.read8(4); }
     /// Everything that comes, as a polling guest takes it: with a pause of 50 ms the line is silent.
     Bytes drain(u64 quiet = 50 * kMs) {

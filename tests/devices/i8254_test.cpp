@@ -1,5 +1,6 @@
 #include "devices/i8254.h"
 #include "tests/catch.h"
+#include "tests/devices/run_events.h"
 #include "tests/devices/state_tools.h"
 
 using namespace r86;
@@ -23,11 +24,7 @@ struct Bench {
     /// To the start of CLK period `n` after the base, taking events on the way.
     void to(u64 n) {
         const u64 ns = VirtualClock::ns_of_cycles(base + n, I8254::kHz);
-        while (queue.next() <= ns) {
-            clock.set_now(queue.next());
-            queue.run_due();
-        }
-        clock.set_now(ns);
+        run_events(clock, queue, ns);
     }
     void program(unsigned n, u8 control, unsigned count) {
         pit.write8(3, static_cast<u8>(n << 6 | control));

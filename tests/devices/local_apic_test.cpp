@@ -1,5 +1,6 @@
 #include "devices/local_apic.h"
 #include "tests/catch.h"
+#include "tests/devices/run_events.h"
 #include "tests/devices/state_tools.h"
 
 using namespace r86;
@@ -38,14 +39,7 @@ struct Bench {
     }
     bool in(u64 set, u8 vector) { return (get(set + vector / 32 * 16) >> (vector % 32)) & 1; }
     bool intr() const { return apic.intr.level(); }
-    void run(u64 ns) {
-        const Tick end = clock.tick_at(clock.now_ns() + ns);
-        while (events.next() <= end) {
-            clock.set_now(events.next());
-            events.run_due();
-        }
-        clock.set_now(end);
-    }
+    void run(u64 ns) { run_events(clock, events, clock.tick_at(clock.now_ns() + ns)); }
 };
 
 } // namespace

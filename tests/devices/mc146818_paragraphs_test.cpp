@@ -1,6 +1,7 @@
 // MC146818A, the data sheet's paragraphs that mc146818_test.cpp does not have: ranges, carries, flags bit by bit.
 #include "devices/mc146818.h"
 #include "tests/catch.h"
+#include "tests/devices/run_events.h"
 
 using namespace r86;
 
@@ -14,14 +15,7 @@ struct Bench {
     EventQueue queue{clock};
     Mc146818 rtc;
     explicit Bench(RtcTime base = {2024, 1, 1, 0, 0, 0}) : rtc(queue, base) {}
-    void pass(u64 ns) {
-        const u64 end = clock.now() + ns;
-        while (queue.next() <= end) {
-            clock.set_now(queue.next());
-            queue.run_due();
-        }
-        clock.set_now(end);
-    }
+    void pass(u64 ns) { run_events(clock, queue, clock.now() + ns); }
     u8 get(u8 index) {
         rtc.write8(0, index);
         return rtc.read8(1);

@@ -1,5 +1,6 @@
 #include "devices/mc146818.h"
 #include "tests/catch.h"
+#include "tests/devices/run_events.h"
 #include "tests/devices/state_tools.h"
 
 using namespace r86;
@@ -16,13 +17,7 @@ struct Bench {
     explicit Bench(RtcTime base = {2024, 2, 28, 23, 59, 58}) : rtc(queue, base) {
         rtc.irq.connect([this](bool level) { irqs += level; });
     }
-    void to(u64 ns) {
-        while (queue.next() <= ns) {
-            clock.set_now(queue.next());
-            queue.run_due();
-        }
-        clock.set_now(ns);
-    }
+    void to(u64 ns) { run_events(clock, queue, ns); }
     u8 get(u8 index) {
         rtc.write8(0, index);
         return rtc.read8(1);

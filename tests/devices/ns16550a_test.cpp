@@ -1,5 +1,6 @@
 #include "devices/ns16550a.h"
 #include "tests/catch.h"
+#include "tests/devices/run_events.h"
 #include "tests/devices/state_tools.h"
 
 using namespace r86;
@@ -28,14 +29,7 @@ struct Bench {
         uart.write8(2, fcr);
         character = uart.character_ns();
     }
-    void wait(u64 ns) {
-        const u64 end = clock.now() + ns;
-        while (queue.next() <= end) {
-            clock.set_now(queue.next());
-            queue.run_due();
-        }
-        clock.set_now(end);
-    }
+    void wait(u64 ns) { run_events(clock, queue, clock.now() + ns); }
     u8 iir() { return uart.read8(2); }
     u8 lsr() { return uart.read8(5); }
 };

@@ -2,6 +2,7 @@
 // mode, and the direction bit of the PS/2.
 #include "devices/parallel_port.h"
 #include "tests/catch.h"
+#include "tests/devices/run_events.h"
 #include "tests/devices/state_tools.h"
 
 using namespace r86;
@@ -24,14 +25,7 @@ struct Bench {
         port.irq.connect([this](bool level) { interrupts += level; });
         port.reset(ResetKind::PowerOn);
     }
-    void wait(u64 ns) {
-        const u64 end = clock.now() + ns;
-        while (queue.next() <= end) {
-            clock.set_now(queue.next());
-            queue.run_due();
-        }
-        clock.set_now(end);
-    }
+    void wait(u64 ns) { run_events(clock, queue, clock.now() + ns); }
     u8 data() { return port.read8(0); }
     u8 status() { return port.read8(1); }
     u8 control() { return port.read8(2); }

@@ -2,6 +2,7 @@
 #include "devices/piix4_pm.h"
 #include "devices/spd.h"
 #include "tests/catch.h"
+#include "tests/devices/run_events.h"
 #include "tests/devices/state_tools.h"
 
 using namespace r86;
@@ -30,14 +31,7 @@ struct Bench {
     }
     u8 get(u16 offset) { return static_cast<u8>(io.read(static_cast<u16>(kBase + offset), 1)); }
     void set(u16 offset, u8 value) { io.write(static_cast<u16>(kBase + offset), 1, value); }
-    void pass(u64 ns) {
-        const Tick end = clock.now() + ns;
-        while (events.next() <= end) {
-            clock.set_now(events.next());
-            events.run_due();
-        }
-        clock.set_now(end);
-    }
+    void pass(u64 ns) { run_events(clock, events, clock.now() + ns); }
     /// A transfer as a driver makes it; returns the status it ends with.
     u8 transfer(u8 protocol, u8 address, bool reads, u8 command = 0) {
         set(0, 0x1E);

@@ -1,6 +1,7 @@
 #include "devices/piix4_ide.h"
 #include "devices/piix4_pm.h"
 #include "tests/catch.h"
+#include "tests/devices/run_events.h"
 
 using namespace r86;
 
@@ -22,13 +23,7 @@ struct Bench {
         pm.config_write(0x40, 4, 0x601);
         pm.config_write(0x80, 1, 1);
     }
-    void run_to(u64 ns) {
-        while (events.next() <= clock.tick_at(ns)) {
-            clock.set_now(events.next());
-            events.run_due();
-        }
-        clock.set_now(clock.tick_at(ns));
-    }
+    void run_to(u64 ns) { run_events(clock, events, clock.tick_at(ns)); }
 };
 
 } // namespace

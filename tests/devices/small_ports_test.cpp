@@ -4,6 +4,7 @@
 #include "devices/pc_speaker.h"
 #include "devices/port61.h"
 #include "tests/catch.h"
+#include "tests/devices/run_events.h"
 #include "tests/devices/state_tools.h"
 
 using namespace r86;
@@ -23,14 +24,7 @@ struct Heard : AudioSink {
 struct Machine {
     VirtualClock clock{1000};
     EventQueue queue{clock};
-    void wait(u64 ns) {
-        const u64 end = clock.now() + ns;
-        while (queue.next() <= end) {
-            clock.set_now(queue.next());
-            queue.run_due();
-        }
-        clock.set_now(end);
-    }
+    void wait(u64 ns) { run_events(clock, queue, clock.now() + ns); }
 };
 
 struct Sound : Machine {

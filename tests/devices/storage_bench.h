@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/state_visitor.h"
 #include "devices/block_image.h"
+#include "tests/devices/run_events.h"
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -19,14 +20,7 @@ struct VirtualTime {
     Log log;
 
     /// Lets `ns` pass, one event after the other.
-    void pass(u64 ns) {
-        const Tick end = clock.tick_at(clock.now_ns() + ns);
-        while (queue.next() <= end) {
-            clock.set_now(std::max(queue.next(), clock.now()));
-            queue.run_due();
-        }
-        clock.set_now(end);
-    }
+    void pass(u64 ns) { run_events(clock, queue, clock.tick_at(clock.now_ns() + ns)); }
     template <class Done>
     bool pass_until(Done&& done, u64 limit_ns) {
         for (u64 waited = 0; waited < limit_ns; waited += 1000) {

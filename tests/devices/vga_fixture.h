@@ -2,6 +2,7 @@
 /// A VGA with a clock, spoken to through its ports and its window only.
 #include "devices/vga.h"
 #include "tests/catch.h"
+#include "tests/devices/run_events.h"
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -135,14 +136,7 @@ struct VgaBoard {
     void poke(u32 address, u64 value, unsigned size = 1) { vga.window().write(address - 0xA0000, size, value); }
     u64 peek(u32 address, unsigned size = 1) { return vga.window().read(address - 0xA0000, size); }
 
-    void run_to_ns(u64 ns) {
-        const Tick end = clock.tick_at(ns);
-        while (queue.next() <= end) {
-            clock.set_now(queue.next());
-            queue.run_due();
-        }
-        clock.set_now(end);
-    }
+    void run_to_ns(u64 ns) { run_events(clock, queue, clock.tick_at(ns)); }
     void run_frames(unsigned count) { run_to_ns(clock.now_ns() + count * u64{14'300'000}); }
 
     /// Palette register n selects DAC word n, whose colour is n, 0, 63 - n in six bits.
