@@ -132,6 +132,7 @@ def dos(program, scratch, pictures):
         # On as a new branch.
         host(RETURN)
         time.sleep(2)
+        x("key", ESCAPE) # what of the lost command was typed by then
         window.type("")
         window.type("cls")
         time.sleep(1)
