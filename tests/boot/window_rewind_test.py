@@ -120,6 +120,12 @@ def dos(program, scratch, pictures):
         host(END)
         wait_for(lambda: window.rows() == after, 20, "the present")
         window.back_to(before)
+        host(H)
+        time.sleep(1)
+        for _ in range(4): # seconds: to where nothing of the lost command is typed, which Enter would carry out
+            x("key", LEFT)
+        time.sleep(2)
+        x("key", ESCAPE)
         for _ in range(3):
             host(COMMA)
         host(PERIOD)
@@ -132,7 +138,6 @@ def dos(program, scratch, pictures):
         # On as a new branch.
         host(RETURN)
         time.sleep(2)
-        x("key", ESCAPE) # what of the lost command was typed by then
         window.type("")
         window.type("cls")
         time.sleep(1)
