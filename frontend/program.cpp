@@ -193,6 +193,9 @@ int run_program(const Options& options) {
     how.record_checkpoints_ns = record_checkpoints_ns(options.time_travel);
     how.sources["kernel_path"] = options.kernel;
     how.sources["initrd_path"] = options.initrd;
+    for (usize i = 0; i < options.modules.size(); ++i) // behind a blank: arguments
+        how.sources["module" + std::to_string(i) + "_path"] =
+            options.modules[i].substr(0, options.modules[i].find(' '));
     catch_signals();                  // before anything is written
     std::unique_ptr<AudioSink> audio; // outlives the machine
     Session session(std::move(config), how, results, {connectors.serial[0].get(), connectors.serial[1].get()});
