@@ -29,6 +29,13 @@ const Op* following(const Block& block, const Op* op) {
     return nullptr;
 }
 
+/// Instead of an instruction: the delivery of its fault, which takes a tick and retires nothing.
+void take_fault(Cpu& cpu, Fault fault) {
+    cpu.raise(fault);
+    ++cpu.s.tick;
+    ++cpu.s.unretired;
+}
+
 } // namespace
 
 // A function that ends in a tail call may not have a local whose address was taken: the compiler would have to keep its
@@ -45,9 +52,7 @@ const Op* following(const Block& block, const Op* op) {
     s.next_rip = (s.rip + insn.length) & 0xFFFFFFFF;
     const u64 fall_through = s.next_rip;
     if (Fault fault = what.semantic(cpu, insn)) [[unlikely]] {
-        cpu.raise(fault);
-        ++s.tick;
-        ++s.unretired;
+        take_fault(cpu, fault);
         return nullptr;
     }
     ++s.tick;
@@ -102,10 +107,7 @@ void leave_before(Cpu* cpu, const Op* op, i64 budget, TlbTable*, u64 eip, u64 sc
 }
 
 void raise_fault(Cpu* cpu, const Op* op, i64, TlbTable*, u64, u64 fault) {
-    CpuState& s = cpu->s;
-    cpu->raise(std::bit_cast<Fault>(fault));
-    ++s.tick;
-    ++s.unretired;
+    take_fault(*cpu, std::bit_cast<Fault>(fault));
     return go_on(cpu, op, 0);
 }
 
@@ -209,9 +211,7 @@ template <unsigned size, bool write, unsigned slots>
     if (Fault fault = mmu.translate(linear, write ? Access::Write : Access::Read, user, physical)) {
         if constexpr (slots == 0) return Refill::Generic;
         synchronise(cpu, cpu.run_state.block->place(op), budget, eip);
-        cpu.raise(fault);
-        ++cpu.s.tick;
-        ++cpu.s.unretired;
+        take_fault(cpu, fault);
         return Refill::Raised;
     }
     if (cpu.run_state.block->dead) return Refill::Generic;
@@ -344,9 +344,7 @@ void resolve_jump(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u6
         } else {
             s.next_rip = after;
             if (Fault fault = semantic(cpu, insn)) {
-                cpu.raise(fault);
-                ++s.tick;
-                ++s.unretired;
+                take_fault(cpu, fault);
                 return;
             }
             ++s.tick;
