@@ -89,7 +89,6 @@ void Session::save_recording(std::string path) {
             say(error.what());
         }
     });
-    wake_.notify_all();
 }
 
 bool Session::held_back() {
@@ -114,7 +113,6 @@ void Session::travel(TravelOrder order) {
         }
         carry_out(order);
     });
-    wake_.notify_all();
 }
 
 void Session::carry_out(const TravelOrder& order) {
