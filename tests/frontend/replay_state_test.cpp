@@ -6,6 +6,7 @@
 #include "machine/recorder.h"
 #include "machine/state_file.h"
 #include "tests/catch.h"
+#include "tests/machine/program.h"
 #include <filesystem>
 #include <fstream>
 #include <unistd.h>
@@ -31,13 +32,8 @@ struct Files {
 
 /// Firmware that counts: INC word [1000h]; JMP. The disk is written in place.
 MachineConfig small_pc(const Files& files) {
-    MachineConfig config;
+    MachineConfig config = program({0xFF, 0x06, 0x00, 0x10, 0xEB, 0xFA});
     config.memory_bytes = u64{2} << 20;
-    config.bios.assign(0x10000, 0xF4);
-    const u8 code[] = {0xFF, 0x06, 0x00, 0x10, 0xEB, 0xFA}, jump[] = {0xEA, 0x00, 0x00, 0x00, 0xF0};
-    std::copy(std::begin(code), std::end(code), config.bios.begin());
-    std::copy(std::begin(jump), std::end(jump), config.bios.begin() + 0xFFF0);
-    config.no_vgabios = true;
     config.disks.push_back(open_image(files.path("disk"), MediaKind::Disk));
     return config;
 }

@@ -3,6 +3,7 @@
 #include "machine/recorder.h"
 #include "machine/state_file.h"
 #include "tests/catch.h"
+#include "tests/machine/program.h"
 #include <random>
 
 using namespace r86;
@@ -84,13 +85,8 @@ namespace {
 
 /// Firmware that counts and never comes to rest: INC word [1000h]; JMP.
 MachineConfig counting_pc() {
-    MachineConfig config;
+    MachineConfig config = program({0xFF, 0x06, 0x00, 0x10, 0xEB, 0xFA});
     config.memory_bytes = u64{2} << 20;
-    config.bios.assign(0x10000, 0xF4);
-    const u8 code[] = {0xFF, 0x06, 0x00, 0x10, 0xEB, 0xFA}, jump[] = {0xEA, 0x00, 0x00, 0x00, 0xF0};
-    std::copy(std::begin(code), std::end(code), config.bios.begin());
-    std::copy(std::begin(jump), std::end(jump), config.bios.begin() + 0xFFF0);
-    config.no_vgabios = true;
     return config;
 }
 
