@@ -127,6 +127,7 @@ Block* build_block(BlockCache& cache, std::span<const Insn> insns, const u8* cod
     if (!(mode & kModeFlatCs)) out.emit(check_code_limit);
     unsigned offset = 0;
     LowerContext context{out, mode, false, nullptr, 0, 0, physical, count};
+    unsigned run_end = 0;
     for (unsigned i = 0; i < count;) {
         const Insn& insn = insns[i];
         out.at(static_cast<u8>(offset), static_cast<u8>(i));
@@ -136,6 +137,7 @@ Block* build_block(BlockCache& cache, std::span<const Insn> insns, const u8* cod
         context.end = offset + insn.length;
         context.next_end = context.next ? context.end + context.next->length : 0;
         context.fused = false;
+        if (i >= run_end) run_end = i + lower_stack_run(insns.subspan(i), context);
         // Branches before arithmetic: they take the compare in front of them as well.
         if (!lower_move(insn, context) && !lower_branch(insn, context) && !lower_alu(insn, context) &&
             !lower_stack(insn, context) && !lower_shift(insn, context) && !lower_sse(insn, context) &&

@@ -104,6 +104,9 @@ bool lower_move(const Insn& insn, LowerContext& context);
 bool lower_alu(const Insn& insn, LowerContext& context);
 bool lower_shift(const Insn& insn, LowerContext& context);
 bool lower_stack(const Insn& insn, LowerContext& context);
+/// In front of a run of PUSH or POP: the operation that does it at once. The instructions of the run at the beginning of
+/// `insns`, 0 if there is none; they are lowered afterwards as always.
+unsigned lower_stack_run(std::span<const Insn> insns, LowerContext& context);
 bool lower_branch(const Insn& insn, LowerContext& context);
 bool lower_sse(const Insn& insn, LowerContext& context);
 bool lower_x87(const Insn& insn, LowerContext& context);
