@@ -3,11 +3,22 @@
 /// whole context stays in argument registers; other builds (-O0, sanitizers) return to a loop.
 #include "cpu/block/op.h"
 #include "cpu/cpu.h"
+#include <bit>
 #include <cstdint>
+#include <cstring>
 
 namespace r86 {
 
-inline u32 gpr32(const Cpu& cpu, unsigned reg) { return static_cast<u32>(cpu.s.gpr[reg]); }
+/// Read in its own width: of 64 bits the compiler would take the lower half twice, once extended by an instruction.
+inline u32 gpr32(const Cpu& cpu, unsigned reg) {
+    if constexpr (std::endian::native == std::endian::little) {
+        u32 value;
+        std::memcpy(&value, &cpu.s.gpr[reg], sizeof value);
+        return value;
+    } else {
+        return static_cast<u32>(cpu.s.gpr[reg]);
+    }
+}
 
 /// Some value, whatever a register holds: what is passed where nobody reads `scratch`, so that no register has to keep
 /// its old value and a handler has one more to work with.

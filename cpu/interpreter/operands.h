@@ -16,7 +16,7 @@ namespace r86 {
 /// 32-bit register fixed at compile time.
 template <unsigned n>
 struct Fixed {
-    static u32 get(const Cpu& cpu, const Op&) { return static_cast<u32>(cpu.s.gpr[n]); }
+    static u32 get(const Cpu& cpu, const Op&) { return gpr32(cpu, n); }
     static void set(Cpu& cpu, const Op&, u32 value) { cpu.s.gpr[n] = value; }
 };
 
@@ -26,6 +26,8 @@ struct Indexed {
     static T get(const Cpu& cpu, const Op& op) {
         if constexpr (sizeof(T) == 1)
             return reinterpret_cast<const u8*>(cpu.s.gpr.data())[op.*field];
+        else if constexpr (sizeof(T) == 4)
+            return gpr32(cpu, op.*field);
         else
             return static_cast<T>(cpu.s.gpr[op.*field]);
     }
@@ -106,7 +108,7 @@ struct Segmented {
 /// Host address of a plain access at `linear`; nullptr on a miss.
 template <class T, bool write>
 [[gnu::always_inline]] inline u8* hot_address(const TlbTable* tlb, u64 linear) {
-    const TlbEntry& entry = write ? tlb->write[tlb_index(linear)] : tlb->read[tlb_index(linear)];
+    const TlbEntry& entry = tlb_entry(write ? tlb->write : tlb->read, linear);
     if (entry.tag != tlb_page(linear + sizeof(T) - 1)) [[unlikely]]
         return nullptr;
     u8* host = reinterpret_cast<u8*>(static_cast<std::intptr_t>(static_cast<i64>(linear) + entry.addend));

@@ -4,6 +4,7 @@
 #include "core/address.h"
 #include "core/types.h"
 #include <array>
+#include <bit>
 #include <vector>
 
 namespace r86 {
@@ -31,6 +32,13 @@ struct TlbTable {
 /// The hot compare: `last` is the address of the access's last byte, so an access that leaves the page misses as well
 /// (the next page lives in the next slot).
 inline u64 tlb_index(u64 linear) { return (linear >> kPageShift) & (kTlbSize - 1); }
+/// The entry for `linear`, found by its distance in bytes: one shift less than by its number.
+inline const TlbEntry& tlb_entry(const std::array<TlbEntry, kTlbSize>& entries, u64 linear) {
+    constexpr unsigned entry_bits = std::bit_width(sizeof(TlbEntry)) - 1;
+    static_assert(sizeof(TlbEntry) == usize{1} << entry_bits);
+    const u64 distance = (linear >> (kPageShift - entry_bits)) & ((kTlbSize - 1) << entry_bits);
+    return *reinterpret_cast<const TlbEntry*>(reinterpret_cast<const u8*>(entries.data()) + distance);
+}
 inline u64 tlb_page(u64 last) { return last & ~kPageMask; }
 
 } // namespace r86
