@@ -25,7 +25,8 @@ void set_address(LowerContext& context, Op& op, const Insn& insn) {
     op.c = static_cast<u8>((insn.mem.index == kNoReg ? kZeroReg : insn.mem.index) | insn.mem.scale << 5);
     op.d = insn.mem.seg;
     op.disp = static_cast<i32>(insn.mem.disp);
-    if (insn.disp_size) context.out.field(op, context.end - insn.length + insn.disp_at, insn.disp_size);
+    if (insn.disp_size && !context.in_access_run)
+        context.out.field(op, context.end - insn.length + insn.disp_at, insn.disp_size);
 }
 
 void set_immediate(LowerContext& context, Op& op, const Insn& insn) {
@@ -137,7 +138,11 @@ Block* build_block(BlockCache& cache, std::span<const Insn> insns, const u8* cod
         context.end = offset + insn.length;
         context.next_end = context.next ? context.end + context.next->length : 0;
         context.fused = false;
-        if (i >= run_end) run_end = i + lower_stack_run(insns.subspan(i), context);
+        if (i >= run_end) {
+            const unsigned accesses = lower_access_run(insns.subspan(i), context);
+            context.in_access_run = accesses > 0;
+            run_end = i + (accesses ? accesses : lower_stack_run(insns.subspan(i), context));
+        }
         // Branches before arithmetic: they take the compare in front of them as well.
         if (!lower_move(insn, context) && !lower_branch(insn, context) && !lower_alu(insn, context) &&
             !lower_stack(insn, context) && !lower_shift(insn, context) && !lower_sse(insn, context) &&

@@ -28,6 +28,12 @@ public:
         fields_[field_count_++] = {static_cast<u8>(&op - ops()), static_cast<u8>(at), static_cast<u8>(size)};
     }
     std::span<const CodeField> fields() const { return {fields_.data(), field_count_}; }
+    /// An operation of several slots.
+    template <class Wide>
+    void wide(const Wide& op) {
+        std::memcpy(slot(count_), &op, sizeof op);
+        for (unsigned i = 0; i < sizeof op / sizeof(Op); ++i) places_[count_++] = place_;
+    }
     /// A slot that only carries the immediate of the operation before it.
     void immediate(u64 value) { emit(nullptr).imm = static_cast<i32>(value); }
     /// An operation that calls the semantic function; the block's own copy of the instruction is filled in later.
@@ -40,8 +46,7 @@ public:
         what.semantic = function;
         what.insn = insn;
         semantics_[semantic_count_++] = count_;
-        std::memcpy(slot(count_), &what, sizeof what);
-        for (unsigned i = 0; i < kSemanticSlots; ++i) places_[count_++] = place_;
+        wide(what);
     }
     /// Slots of the operations that `semantic` made.
     std::span<const unsigned> semantics() const { return {semantics_.data(), semantic_count_}; }
@@ -74,14 +79,15 @@ private:
 struct LowerContext {
     OpEmitter& out;
     u32 mode;
-    bool flags_dead;    ///< nobody sees the status flags that the instruction writes
-    const Insn* next;   ///< for fusion; nullptr at the end of the block
-    unsigned end;       ///< offset of the byte behind the instruction, from the block's first
-    unsigned next_end;  ///< the same for `next`
-    u64 physical;       ///< of the block's first byte
-    unsigned count;     ///< instructions of the whole block
-    unsigned index = 0; ///< instructions before this one
-    bool fused = false; ///< set by a family that took `next` as well
+    bool flags_dead;            ///< nobody sees the status flags that the instruction writes
+    const Insn* next;           ///< for fusion; nullptr at the end of the block
+    unsigned end;               ///< offset of the byte behind the instruction, from the block's first
+    unsigned next_end;          ///< the same for `next`
+    u64 physical;               ///< of the block's first byte
+    unsigned count;             ///< instructions of the whole block
+    unsigned index = 0;         ///< instructions before this one
+    bool fused = false;         ///< set by a family that took `next` as well
+    bool in_access_run = false; ///< whose operation was made for these displacements
 };
 
 enum class AddressForm : u8 { Flat, Segmented32, Segmented16, Other };
@@ -104,9 +110,11 @@ bool lower_move(const Insn& insn, LowerContext& context);
 bool lower_alu(const Insn& insn, LowerContext& context);
 bool lower_shift(const Insn& insn, LowerContext& context);
 bool lower_stack(const Insn& insn, LowerContext& context);
-/// In front of a run of PUSH or POP: the operation that does it at once. The instructions of the run at the beginning of
-/// `insns`, 0 if there is none; they are lowered afterwards as always.
+
+// Runs: in front of instructions that are alike, an operation that does all of them at once. The length of the run at
+// the beginning of `insns`, 0 if there is none; its instructions are lowered afterwards as always.
 unsigned lower_stack_run(std::span<const Insn> insns, LowerContext& context);
+unsigned lower_access_run(std::span<const Insn> insns, LowerContext& context);
 bool lower_branch(const Insn& insn, LowerContext& context);
 bool lower_sse(const Insn& insn, LowerContext& context);
 bool lower_x87(const Insn& insn, LowerContext& context);
