@@ -12,21 +12,32 @@ namespace r86 {
 AddressForm address_form(const Insn& insn, u32 mode) {
     if (insn.address_size == 2) return AddressForm::Segmented16;
     if (insn.address_size != 4) return AddressForm::Other;
+    const auto form = [&](u32 flat) {
+        if (!(mode & flat)) return AddressForm::Segmented32;
+        return insn.mem.index == kNoReg ? AddressForm::FlatPlain : AddressForm::Flat;
+    };
     switch (insn.mem.seg) {
-    case DS: return mode & kModeFlatDs ? AddressForm::Flat : AddressForm::Segmented32;
-    case ES: return mode & kModeFlatEs ? AddressForm::Flat : AddressForm::Segmented32;
-    case SS: return mode & kModeFlatSs ? AddressForm::Flat : AddressForm::Segmented32;
+    case DS: return form(kModeFlatDs);
+    case ES: return form(kModeFlatEs);
+    case SS: return form(kModeFlatSs);
     default: return AddressForm::Segmented32; // CS, FS and GS are rare: base and limit every time
     }
 }
 
-void set_address(LowerContext& context, Op& op, const Insn& insn) {
+void set_factor(LowerContext& context, Op& op, const Insn& insn) {
     op.b = insn.mem.base == kNoReg ? kZeroReg : insn.mem.base;
-    op.c = static_cast<u8>((insn.mem.index == kNoReg ? kZeroReg : insn.mem.index) | insn.mem.scale << 5);
-    op.d = insn.mem.seg;
+    op.c = insn.mem.index == kNoReg ? kZeroReg : insn.mem.index;
+    op.d = static_cast<u8>(1u << insn.mem.scale);
     op.disp = static_cast<i32>(insn.mem.disp);
     if (insn.disp_size && !context.in_access_run)
         context.out.field(op, context.end - insn.length + insn.disp_at, insn.disp_size);
+}
+
+void set_address(LowerContext& context, Op& op, const Insn& insn) {
+    set_factor(context, op, insn);
+    if (is_flat(address_form(insn, context.mode))) return;
+    op.c |= static_cast<u8>(insn.mem.scale << 5);
+    op.d = insn.mem.seg;
 }
 
 void set_immediate(LowerContext& context, Op& op, const Insn& insn) {

@@ -90,11 +90,16 @@ struct LowerContext {
     bool in_access_run = false; ///< whose operation was made for these displacements
 };
 
-enum class AddressForm : u8 { Flat, Segmented32, Segmented16, Other };
+/// FlatPlain: flat without an index.
+enum class AddressForm : u8 { FlatPlain, Flat, Segmented32, Segmented16, Other };
+inline bool is_flat(AddressForm form) { return form <= AddressForm::Flat; }
 
 AddressForm address_form(const Insn& insn, u32 mode);
-/// Fills b, c, d and disp of an operation with a memory operand.
+/// Fills b, c, d and disp of an operation with a memory operand, as its address form reads them
+/// (cpu/interpreter/operands.h).
 void set_address(LowerContext& context, Op& op, const Insn& insn);
+/// The same for an address that no segment is added to: `d` is the factor of the index.
+void set_factor(LowerContext& context, Op& op, const Insn& insn);
 /// Fills imm of an operation that takes the immediate as it stands, whatever its value.
 void set_immediate(LowerContext& context, Op& op, const Insn& insn);
 /// The same in a slot behind the operation.

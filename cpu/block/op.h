@@ -28,8 +28,9 @@ struct Op {
     };
     u8 a = 0; ///< destination or only register: number, for byte registers the byte offset in the register file
     u8 b = 0; ///< source register, or base register of a memory operand (kZeroReg: none)
-    u8 c = 0; ///< index register | scale << 5 (kZeroReg: none)
-    u8 d = 0; ///< segment register, small immediate, or distance to the next instruction
+    u8 c = 0; ///< index register (kZeroReg: none), where `d` is a segment | scale << 5
+    u8 d = 0; ///< factor of the index in flat segments, segment register, small immediate, distance to the next
+              ///< instruction
 };
 static_assert(sizeof(Op) == 16);
 

@@ -63,11 +63,11 @@ struct BasedMove {
 };
 
 bool as_access(const Insn& insn, u32 mode, BasedMove& out) {
-    if (insn.mnemonic != Mnemonic::mov || insn.op[0].width != 4 || insn.mem.index != kNoReg) return false;
+    if (insn.mnemonic != Mnemonic::mov || insn.op[0].width != 4) return false;
     const bool store = insn.op[0].kind == OperandKind::Mem;
     const Operand& reg = insn.op[store];
     if (reg.kind != OperandKind::Gpr || insn.op[!store].kind != OperandKind::Mem) return false;
-    if (address_form(insn, mode) != AddressForm::Flat) return false;
+    if (address_form(insn, mode) != AddressForm::FlatPlain) return false;
     out = {insn.mem.base == kNoReg ? kZeroReg : insn.mem.base, reg.reg, store, static_cast<i32>(insn.mem.disp)};
     return true;
 }

@@ -193,12 +193,15 @@ struct Family {
         }
         template <class T>
         static Handler by_form(AddressForm form) {
+            if (form == AddressForm::FlatPlain) return &hot<FromMemory<Operation<flags>, T, FlatPlain, store>>;
             if (form == AddressForm::Flat) return &hot<FromMemory<Operation<flags>, T, Flat, store>>;
             if (form == AddressForm::Segmented32) return &hot<FromMemory<Operation<flags>, T, Segmented<u32>, store>>;
             return &hot<FromMemory<Operation<flags>, T, Segmented<u16>, store>>;
         }
         template <class T, class Source, unsigned slots>
         static Handler memory(AddressForm form) {
+            if (form == AddressForm::FlatPlain)
+                return &hot<OnMemory<Operation<flags>, T, FlatPlain, Source, slots, store>>;
             if (form == AddressForm::Flat) return &hot<OnMemory<Operation<flags>, T, Flat, Source, slots, store>>;
             if (form == AddressForm::Segmented32)
                 return &hot<OnMemory<Operation<flags>, T, Segmented<u32>, Source, slots, store>>;
@@ -287,6 +290,7 @@ bool lower_unary(const Insn& insn, LowerContext& context) {
     const AddressForm form = address_form(insn, context.mode);
     if (form == AddressForm::Other) return false;
     const auto pick = [&]<class T>(T) -> Handler {
+        if (form == AddressForm::FlatPlain) return &hot<OnMemory<Keep, T, FlatPlain, NoSource<T>, 1>>;
         if (form == AddressForm::Flat) return &hot<OnMemory<Keep, T, Flat, NoSource<T>, 1>>;
         if (form == AddressForm::Segmented32) return &hot<OnMemory<Keep, T, Segmented<u32>, NoSource<T>, 1>>;
         return &hot<OnMemory<Keep, T, Segmented<u16>, NoSource<T>, 1>>;
@@ -318,7 +322,7 @@ bool lower_multiply(const Insn& insn, LowerContext& context) {
             op.b = insn.op[1].reg;
             return true;
         }
-        if (address_form(insn, context.mode) != AddressForm::Flat) return false;
+        if (!is_flat(address_form(insn, context.mode))) return false;
         Op& op = context.out.emit(&hot<MultiplyMemory<Flat>>);
         set_address(context, op, insn);
         op.a = a.reg;

@@ -121,12 +121,12 @@ using RegC = Indexed<T, &Op::c>;
 /// CMP or TEST with an operand in memory. The branch's fields and links stand in an operation of its own behind it,
 /// which runs alone after a miss.
 enum class MemoryForm { Immediate, Register, RegisterFirst };
-template <bool test, MemoryForm form, class T>
+template <bool test, MemoryForm form, class T, class Addr>
 struct CompareMemory {
     template <unsigned cc>
     struct Branch {
         static void run(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
-            const u8* host = locate<T, Flat, false>(*cpu, *op, tlb, scratch);
+            const u8* host = locate<T, Addr, false>(*cpu, *op, tlb, scratch);
             if (!host) [[unlikely]]
                 return tlb_miss<sizeof(T), false>(cpu, op, budget, tlb, eip, scratch);
             T a = load_host<T>(host);
@@ -308,24 +308,29 @@ void set_branch(Op& op, i64 taken, unsigned fall, const Insn& branch_insn) {
     op.a = branch_insn.operand_size == 2;
 }
 
-template <class T>
+template <class T, class Addr>
 Handler compare_memory(const Insn& insn, unsigned cc) {
     const OperandKind second = insn.op[1].kind;
     if (insn.mnemonic == Mnemonic::test)
-        return second == OperandKind::Imm ? CompareMemory<true, MemoryForm::Immediate, T>::handlers[cc] : nullptr;
-    if (second == OperandKind::Mem) return CompareMemory<false, MemoryForm::RegisterFirst, T>::handlers[cc];
-    return second == OperandKind::Imm ? CompareMemory<false, MemoryForm::Immediate, T>::handlers[cc]
-                                      : CompareMemory<false, MemoryForm::Register, T>::handlers[cc];
+        return second == OperandKind::Imm ? CompareMemory<true, MemoryForm::Immediate, T, Addr>::handlers[cc] : nullptr;
+    if (second == OperandKind::Mem) return CompareMemory<false, MemoryForm::RegisterFirst, T, Addr>::handlers[cc];
+    return second == OperandKind::Imm ? CompareMemory<false, MemoryForm::Immediate, T, Addr>::handlers[cc]
+                                      : CompareMemory<false, MemoryForm::Register, T, Addr>::handlers[cc];
+}
+template <class T>
+Handler compare_memory(const Insn& insn, AddressForm form, unsigned cc) {
+    return form == AddressForm::FlatPlain ? compare_memory<T, FlatPlain>(insn, cc) : compare_memory<T, Flat>(insn, cc);
 }
 
 /// CMP or TEST of bytes or doublewords in flat memory with the Jcc behind it.
 bool lower_fused_memory(const Insn& insn, LowerContext& context, i64 taken, unsigned cc) {
     const Ways way = ways(context, taken, context.next_end);
     const u8 width = insn.op[0].width;
+    const AddressForm form = address_form(insn, context.mode);
     const bool fits = insn.mnemonic == Mnemonic::cmp || insn.mnemonic == Mnemonic::test;
-    if (!fits || !way.flat || !way.in_page || address_form(insn, context.mode) != AddressForm::Flat) return false;
-    const Handler handler = width == 4   ? compare_memory<u32>(insn, cc)
-                            : width == 1 ? compare_memory<u8>(insn, cc)
+    if (!fits || !way.flat || !way.in_page || !is_flat(form)) return false;
+    const Handler handler = width == 4   ? compare_memory<u32>(insn, form, cc)
+                            : width == 1 ? compare_memory<u8>(insn, form, cc)
                                          : nullptr;
     if (!handler) return false;
     Op& op = context.out.emit(handler);
@@ -417,7 +422,7 @@ bool lower_indirect(const Insn& insn, LowerContext& context) {
         context.out.emit(&indirect<void, false>).a = insn.op[0].reg;
         return true;
     }
-    if (address_form(insn, context.mode) != AddressForm::Flat) return false;
+    if (!is_flat(address_form(insn, context.mode))) return false;
     Op& op = context.out.emit(is_call ? &indirect<Flat, true> : &indirect<Flat, false>);
     set_address(context, op, insn);
     op.a = static_cast<u8>(context.end);

@@ -54,7 +54,7 @@ struct Store {
 
 template <class T>
 struct LeaWide : NoMemory {
-    static void run(Cpu& cpu, const Op& op) { RegA<T>::set(cpu, op, static_cast<T>(base_index(cpu, op))); }
+    static void run(Cpu& cpu, const Op& op) { RegA<T>::set(cpu, op, static_cast<T>(base_factor(cpu, op))); }
 };
 /// LEA r32, [base + disp] and LEA r32, [base + index * scale + disp]: the destination, and the base where it stands
 /// alone, fixed.
@@ -69,12 +69,14 @@ struct LeaRow {
 };
 template <unsigned destination>
 struct LeaFixed : NoMemory {
-    static void run(Cpu& cpu, const Op& op) { Fixed<destination>::set(cpu, op, static_cast<u32>(base_index(cpu, op))); }
+    static void run(Cpu& cpu, const Op& op) {
+        Fixed<destination>::set(cpu, op, static_cast<u32>(base_factor(cpu, op)));
+    }
 };
 template <class T>
 struct LeaNarrow : NoMemory {
     static void run(Cpu& cpu, const Op& op) {
-        RegA<T>::set(cpu, op, static_cast<T>(static_cast<u16>(base_index(cpu, op))));
+        RegA<T>::set(cpu, op, static_cast<T>(static_cast<u16>(base_factor(cpu, op))));
     }
 };
 
@@ -214,6 +216,7 @@ constexpr std::array<std::array<Handler, 8>, 8> kLeaBase = {
 template <class From, class To>
 Handler load_handler(AddressForm form) {
     switch (form) {
+    case AddressForm::FlatPlain: return &hot<Load<From, FlatPlain, RegA<To>, To>>;
     case AddressForm::Flat: return &hot<Load<From, Flat, RegA<To>, To>>;
     case AddressForm::Segmented32: return &hot<Load<From, Segmented<u32>, RegA<To>, To>>;
     default: return &hot<Load<From, Segmented<u16>, RegA<To>, To>>;
@@ -223,6 +226,7 @@ Handler load_handler(AddressForm form) {
 template <class T, class Source, unsigned slots>
 Handler store_handler(AddressForm form) {
     switch (form) {
+    case AddressForm::FlatPlain: return &hot<Store<T, FlatPlain, Source, slots>>;
     case AddressForm::Flat: return &hot<Store<T, Flat, Source, slots>>;
     case AddressForm::Segmented32: return &hot<Store<T, Segmented<u32>, Source, slots>>;
     default: return &hot<Store<T, Segmented<u16>, Source, slots>>;
@@ -264,7 +268,7 @@ bool lower_mov(const Insn& insn, LowerContext& context) {
         Handler handler = width == 4   ? load_handler<u32, u32>(form)
                           : width == 2 ? load_handler<u16, u16>(form)
                                        : load_handler<u8, u8>(form);
-        if (width == 4 && form == AddressForm::Flat)
+        if (width == 4 && is_flat(form))
             handler = only_base(insn) ? kLoadBase[to.reg][insn.mem.base] : per_register<LoadFixed>[to.reg];
         Op& op = context.out.emit(handler);
         set_address(context, op, insn);
@@ -275,8 +279,7 @@ bool lower_mov(const Insn& insn, LowerContext& context) {
         Handler handler = width == 4   ? store_handler<u32, RegA<u32>, 1>(form)
                           : width == 2 ? store_handler<u16, RegA<u16>, 1>(form)
                                        : store_handler<u8, RegA<u8>, 1>(form);
-        if (width == 4 && form == AddressForm::Flat && only_base(insn))
-            handler = per_register<StoreFromBase>[insn.mem.base];
+        if (width == 4 && is_flat(form) && only_base(insn)) handler = per_register<StoreFromBase>[insn.mem.base];
         Op& op = context.out.emit(handler);
         set_address(context, op, insn);
         op.a = register_field(from, insn);
@@ -354,7 +357,7 @@ bool lower_conditional_move(const Insn& insn, LowerContext& context) {
     const Operand& from = insn.op[1];
     const unsigned cc = insn.opcode & 15;
     if (from.kind == OperandKind::Mem) {
-        if (to.width != 4 || address_form(insn, context.mode) != AddressForm::Flat) return false;
+        if (to.width != 4 || !is_flat(address_form(insn, context.mode))) return false;
         Op& op = context.out.emit(kConditionalLoad[cc]);
         set_address(context, op, insn);
         op.a = to.reg;
@@ -404,7 +407,7 @@ bool lower_move(const Insn& insn, LowerContext& context) {
                       : only_base(insn) ? kLeaBase[to][insn.mem.base]
                                         : per_register<LeaFixed>[to];
         Op& op = context.out.emit(handler);
-        set_address(context, op, insn);
+        set_factor(context, op, insn);
         op.a = insn.op[0].reg;
         return true;
     }

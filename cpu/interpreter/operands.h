@@ -64,9 +64,14 @@ inline u8 byte_register(unsigned reg, bool rex) {
 // ---- addresses
 // ------------------------------------------------------------------------------------------------------------
 
+/// Number 16 is the zero behind the register file.
 [[gnu::always_inline]] inline u64 base_index(const Cpu& cpu, const Op& op) {
-    const u64 index = cpu.s.gpr.data()[op.c & 31]; // number 16 is the zero behind the file
+    const u64 index = cpu.s.gpr.data()[op.c & 31];
     return cpu.s.gpr.data()[op.b] + (index << (op.c >> 5)) + static_cast<u64>(static_cast<i64>(op.disp));
+}
+/// The same where `d` is the index's factor: a variable shift would need the count register, which holds an argument.
+[[gnu::always_inline]] inline u64 base_factor(const Cpu& cpu, const Op& op) {
+    return cpu.s.gpr.data()[op.b] + cpu.s.gpr.data()[op.c] * op.d + static_cast<u64>(static_cast<i64>(op.disp));
 }
 
 /// Flat segment, one base register known at compile time.
@@ -80,11 +85,20 @@ struct FlatBase {
     }
 };
 
+/// Flat segment, no index.
+struct FlatPlain {
+    template <class T, bool write>
+    static bool linear(const Cpu& cpu, const Op& op, u64& out) {
+        out = static_cast<u32>(cpu.s.gpr.data()[op.b] + static_cast<u64>(static_cast<i64>(op.disp)));
+        return true;
+    }
+};
+
 /// Flat segment, any 32-bit address.
 struct Flat {
     template <class T, bool write>
     static bool linear(const Cpu& cpu, const Op& op, u64& out) {
-        out = static_cast<u32>(base_index(cpu, op));
+        out = static_cast<u32>(base_factor(cpu, op));
         return true;
     }
 };

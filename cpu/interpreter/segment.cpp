@@ -115,6 +115,7 @@ auto with_tables(u32 mode, Use use) {
 template <class Use>
 Handler with_address(const Insn& insn, u32 mode, Use use) {
     switch (address_form(insn, mode)) {
+    case AddressForm::FlatPlain:
     case AddressForm::Flat: return use.template operator()<Flat>();
     case AddressForm::Segmented32: return use.template operator()<Segmented<u32>>();
     case AddressForm::Segmented16: return use.template operator()<Segmented<u16>>();

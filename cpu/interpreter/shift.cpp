@@ -87,6 +87,7 @@ struct InMemory {
 template <Shift kind, class T>
 Handler in_memory(AddressForm form) {
     switch (form) {
+    case AddressForm::FlatPlain:
     case AddressForm::Flat: return &hot<InMemory<kind, T, Flat>>;
     case AddressForm::Segmented32: return &hot<InMemory<kind, T, Segmented<u32>>>;
     case AddressForm::Segmented16: return &hot<InMemory<kind, T, Segmented<u16>>>;

@@ -12,26 +12,9 @@ using sse::HostVector;
 inline u8* xmm_at(Cpu& cpu, unsigned reg) { return cpu.s.vector.data()[reg].bytes.data(); }
 inline const u8* xmm_at(const Cpu& cpu, unsigned reg) { return cpu.s.vector.data()[reg].bytes.data(); }
 
-// ---- addresses without a variable shift, whose count register is one too many here
-// --------------------------------------
+// ---- addresses
+// -------------------------------------------------------------------------------------------------------------
 
-/// Flat segment, no index: what most vector operands are.
-struct FlatPlain {
-    template <class T, bool write>
-    static bool linear(const Cpu& cpu, const Op& op, u64& out) {
-        out = static_cast<u32>(cpu.s.gpr.data()[op.b] + static_cast<u64>(static_cast<i64>(op.disp)));
-        return true;
-    }
-};
-/// Flat segment; `d` is the index's factor.
-struct FlatScaled {
-    template <class T, bool write>
-    static bool linear(const Cpu& cpu, const Op& op, u64& out) {
-        out = static_cast<u32>(cpu.s.gpr.data()[op.b] + cpu.s.gpr.data()[op.c] * op.d +
-                               static_cast<u64>(static_cast<i64>(op.disp)));
-        return true;
-    }
-};
 /// 32-bit address in segment `d`, with base and limit.
 using FarAddress = Segmented<u32>;
 
@@ -40,24 +23,21 @@ struct VectorForms {
     Handler plain = nullptr, scaled = nullptr, far = nullptr;
 };
 template <template <class> class Body>
-constexpr VectorForms kForms{&hot<Body<FlatPlain>>, &hot<Body<FlatScaled>>, &hot<Body<FarAddress>>};
+constexpr VectorForms kForms{&hot<Body<FlatPlain>>, &hot<Body<Flat>>, &hot<Body<FarAddress>>};
 
 template <template <class> class Body>
-constexpr VectorForms kFlatForms{&hot<Body<FlatPlain>>, &hot<Body<FlatScaled>>, nullptr};
+constexpr VectorForms kFlatForms{&hot<Body<FlatPlain>>, &hot<Body<Flat>>, nullptr};
 
 /// Emits the form that the address wants and fills its fields; nullptr: none, nothing emitted.
 inline Op* emit_memory(const Insn& insn, LowerContext& context, const VectorForms& forms) {
     const AddressForm form = address_form(insn, context.mode);
-    const bool flat = form == AddressForm::Flat, plain = insn.mem.index == kNoReg;
-    if (!flat && form != AddressForm::Segmented32) return nullptr;
-    const Handler handler = !flat ? forms.far : plain ? forms.plain : forms.scaled;
+    const Handler handler = form == AddressForm::FlatPlain     ? forms.plain
+                            : form == AddressForm::Flat        ? forms.scaled
+                            : form == AddressForm::Segmented32 ? forms.far
+                                                               : nullptr;
     if (!handler) return nullptr;
     Op& op = context.out.emit(handler);
     set_address(context, op, insn);
-    if (flat && !plain) {
-        op.c = insn.mem.index;
-        op.d = static_cast<u8>(1u << insn.mem.scale);
-    }
     return &op;
 }
 

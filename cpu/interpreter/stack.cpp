@@ -148,7 +148,7 @@ bool lower_stack(const Insn& insn, LowerContext& context) {
             set_immediate(context, op, insn);
             return true;
         }
-        if (operand.kind == OperandKind::Mem && flat && wide && address_form(insn, context.mode) == AddressForm::Flat) {
+        if (operand.kind == OperandKind::Mem && flat && wide && is_flat(address_form(insn, context.mode))) {
             set_address(context, context.out.emit(&hot<PushMemory<Flat>>), insn);
             return true;
         }

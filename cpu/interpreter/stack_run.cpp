@@ -13,9 +13,7 @@ namespace {
 
 constexpr unsigned kMaxRun = 4; // the operation names four registers
 
-inline u8 register_of_run(const Op& op, unsigned i) {
-    return i == 0 ? op.a : i == 1 ? op.b : i == 2 ? op.c : op.d;
-}
+inline u8 register_of_run(const Op& op, unsigned i) { return i == 0 ? op.a : i == 1 ? op.b : i == 2 ? op.c : op.d; }
 
 template <unsigned n>
 void push_run(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64) {
@@ -38,8 +36,7 @@ void pop_run(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scr
     const u8* host = hot_address<Words, false>(tlb, sp);
     if (!host) [[unlikely]]
         return go(cpu, op + 1, budget, tlb, eip, anything());
-    for (unsigned i = 0; i < n; ++i)
-        cpu->s.gpr[register_of_run(*op, i)] = load_host<u32>(host + i * sizeof(u32));
+    for (unsigned i = 0; i < n; ++i) cpu->s.gpr[register_of_run(*op, i)] = load_host<u32>(host + i * sizeof(u32));
     cpu->s.gpr[RSP] = sp + u32{sizeof(Words)};
     if constexpr (returns)
         return jump_to(cpu, op, budget, tlb, load_host<u32>(host + n * sizeof(u32)), scratch);
@@ -71,8 +68,7 @@ unsigned lower_stack_run(std::span<const Insn> insns, LowerContext& context) {
     if (stack_shape(context.mode) != StackShape::Flat || !(context.mode & kModeFlatCs)) return 0;
     unsigned length = 0;
     while (length < std::min<usize>(insns.size(), kMaxRun) && belongs(insns[length], which)) ++length;
-    const bool returns =
-        which == Mnemonic::pop && length && length < insns.size() && plain_return(insns[length]);
+    const bool returns = which == Mnemonic::pop && length && length < insns.size() && plain_return(insns[length]);
     const Handler handler = (which == Mnemonic::push ? kPushRuns : returns ? kReturns : kPopRuns)[length];
     if (!handler) return 0;
     Op& op = context.out.emit(handler);

@@ -374,7 +374,7 @@ bool emit_registers(const Insn& insn, LowerContext& context, Handler handler) {
 }
 
 bool emit_at_memory(const Insn& insn, LowerContext& context, Handler handler) {
-    if (!handler || address_form(insn, context.mode) != AddressForm::Flat) return false;
+    if (!handler || !is_flat(address_form(insn, context.mode))) return false;
     set_address(context, context.out.emit(handler), insn);
     context.out.immediate(static_cast<u32>(pointers(insn, context)));
     return true;
