@@ -10,11 +10,11 @@ of jumping to it leaves a frame behind each time, until the stack is full. Exit 
 """
 import re, shutil, subprocess, sys
 
-PLAIN = re.compile(r'Move<r86::Fixed|Load<unsigned int, r86::Flat(Base<.u>)?, r86::Fixed|Store<unsigned int, r86::Flat'
+PLAIN = re.compile(r'Move<r86::Fixed|Load<unsigned int, r86::Flat(Plain|Base<.u>)?, r86::Fixed|Store<unsigned int, r86::Flat'
                    r'|Lea(Row|Fixed)<|Push<unsigned int, r86::FlatStack|Pop<unsigned int, r86::FlatStack|Dead<'
                    r'|OnRegister<[^<]*(Add|Sub|And|Or|Xor|Inc|Dec|Neg)<false>, unsigned int')
 EXIT = re.compile(r'(Conditional|TestBranch)<\d+u(, unsigned int.*)?>::run<true, true>|CompareBranch<([2-7]|1[2-5])u, unsigned int.*>::run<true, true>|jump<true, true>'
-                  r'|fall_through<true>|call<unsigned int, r86::FlatStack, true, true>')
+                  r'|fall_through<true>|push_run<|pop_run<|access_run<2u|call<unsigned int, r86::FlatStack, true, true>')
 HEAD = re.compile(r'^[0-9a-f]+ <(.*)>:$')
 SIGNATURE = '(r86::Cpu*, r86::Op const*, long, r86::TlbTable*, unsigned long, unsigned long)'
 # What goes on with the next operation, and so must be jumped to.

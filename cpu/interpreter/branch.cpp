@@ -197,7 +197,7 @@ void ret(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch
         if (target > cpu->s.seg[CS].limit) return run_generic(cpu, op, budget, tlb, eip, scratch);
     }
     Stack::set(*cpu, Stack::move(sp, static_cast<int>(sizeof(T)) + op->imm));
-    return jump_to(cpu, op, budget, tlb, target, scratch);
+    return jump_to<flat>(cpu, op, budget, tlb, target, scratch);
 }
 
 /// JMP and CALL through a register or a flat 32-bit memory operand, in flat code with a flat stack.
@@ -221,7 +221,7 @@ void indirect(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 sc
         store_host<u32>(host, static_cast<u32>(eip + op->a)); // memory forms: `a` is the return distance
         cpu->s.gpr[RSP] = sp;
     }
-    return jump_to(cpu, op, budget, tlb, target, scratch);
+    return jump_to<true>(cpu, op, budget, tlb, target, scratch);
 }
 
 /// LOOP with a 32- or 16-bit counter.
@@ -438,7 +438,7 @@ void call_register(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u
         return tlb_miss<4, true>(cpu, op, budget, tlb, eip, sp);
     store_host<u32>(host, static_cast<u32>(eip + op->a));
     cpu->s.gpr[RSP] = sp;
-    return jump_to(cpu, op, budget, tlb, target, scratch);
+    return jump_to<true>(cpu, op, budget, tlb, target, scratch);
 }
 
 /// Most instructions are none: decided before anything is computed for them.

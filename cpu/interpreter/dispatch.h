@@ -136,9 +136,10 @@ inline const Link* link_of(const Op* op, unsigned which) { return reinterpret_ca
 
 inline usize jump_slot(u64 linear) { return (linear ^ (linear >> 12)) & (kJumpCacheSize - 1); }
 
-/// Goes to `eip`, which was computed.
+/// Goes to `eip`, which was computed. `flat`: CS is, so that the offset is the linear address.
+template <bool flat = false>
 [[gnu::always_inline]] inline void jump_to(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
-    const u64 linear = static_cast<u32>(cpu->s.seg[CS].base + eip);
+    const u64 linear = flat ? eip : static_cast<u32>(cpu->s.seg[CS].base + eip);
     const JumpEntry& entry = cpu->run_state.jumps[jump_slot(linear)];
     if (entry.linear != linear || entry.space != cpu->run_state.space) [[unlikely]]
         return resolve_jump(cpu, op, budget, tlb, eip, scratch);

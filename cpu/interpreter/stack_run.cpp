@@ -30,7 +30,7 @@ void push_run(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64) {
 
 /// `returns`: RET stands behind the run and is done as well.
 template <unsigned n, bool returns>
-void pop_run(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scratch) {
+void pop_run(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64) {
     using Words = std::array<u32, n + returns>;
     const u32 sp = gpr32(*cpu, RSP);
     const u8* host = hot_address<Words, false>(tlb, sp);
@@ -39,7 +39,7 @@ void pop_run(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64 scr
     for (unsigned i = 0; i < n; ++i) cpu->s.gpr[register_of_run(*op, i)] = load_host<u32>(host + i * sizeof(u32));
     cpu->s.gpr[RSP] = sp + u32{sizeof(Words)};
     if constexpr (returns)
-        return jump_to(cpu, op, budget, tlb, load_host<u32>(host + n * sizeof(u32)), scratch);
+        return jump_to<true>(cpu, op, budget, tlb, load_host<u32>(host + n * sizeof(u32)), anything());
     else
         return go(cpu, op + 1 + n, budget, tlb, eip, anything());
 }

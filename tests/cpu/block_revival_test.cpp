@@ -94,6 +94,7 @@ TEST_CASE("revival: another opcode, register, shift count or distance is another
         {"immediate of a semantic operation", {0xC8, 8, 0, 0, 0xC3}, {0xC8, 16, 0, 0, 0xC3}},
         {"small immediate beside a branch", {0x83, 0xF8, 4, 0x74, 4}, {0x83, 0xF8, 5, 0x74, 4}},
         {"length", {0x90, 0x90, 0xC3}, {0x90, 0xC3, 0xC3}},
+        {"displacement in a run", {0x8B, 0x43, 4, 0x8B, 0x4B, 8, 0xC3}, {0x8B, 0x43, 4, 0x8B, 0x4B, 12, 0xC3}},
     };
     for (const Patch& change : changes) {
         INFO(change.what);

@@ -114,3 +114,36 @@ TEST_CASE("lowering: what kernels spend their time in calls no semantic function
     const Handler kept = lowering.block({0xD3, 0xE0}).ops()->handler;
     CHECK(lowering.block({0xD3, 0xE0, 0x01, 0xC8}).ops()->handler != kept);
 }
+
+TEST_CASE("lowering: an operation in front of a run does all of it", "[interpreter][lowering]") {
+    struct Run {
+        const char* what;
+        std::vector<u8> code;
+        unsigned operations, front; ///< slots of the instructions, and of what stands in front of them
+    };
+    const Run runs[] = {
+        {"PUSH EBP, EDI", {0x55, 0x57}, 2, 1},
+        {"PUSH EAX", {0x50}, 1, 0},
+        {"five PUSHes: four and one", {0x50, 0x51, 0x52, 0x53, 0x55}, 5, 1},
+        {"six PUSHes: four and two", {0x50, 0x51, 0x52, 0x53, 0x55, 0x56}, 6, 2},
+        {"PUSH ESP is none", {0x50, 0x54}, 2, 0},
+        {"PUSH AX", {0x66, 0x50, 0x66, 0x51}, 2, 0},
+        {"POP EBX, ESI, EDI", {0x5B, 0x5E, 0x5F}, 3, 1},
+        {"POP ESP ends it", {0x5B, 0x5E, 0x5C, 0x5F}, 4, 1},
+        {"MOV EAX, [EBX + 4]; MOV [EBX - 8], ECX", {0x8B, 0x43, 0x04, 0x89, 0x4B, 0xF8}, 2, 2},
+        {"MOV with two bases", {0x8B, 0x43, 0x04, 0x8B, 0x4E, 0x04}, 2, 0},
+        {"MOV EBX, [EBX]; MOV EAX, [EBX]", {0x8B, 0x1B, 0x8B, 0x03}, 2, 0},
+        {"MOV EAX, [EBX]; MOV EBX, [EBX + 4]; MOV ECX, [EBX]", {0x8B, 0x03, 0x8B, 0x5B, 0x04, 0x8B, 0x0B}, 3, 2},
+        {"MOV EAX, [300000h]; MOV [300004h], EDX", {0xA1, 0, 0, 0x30, 0, 0x89, 0x15, 4, 0, 0x30, 0}, 2, 2},
+        {"too far apart", {0x8B, 0x03, 0x8B, 0x8B, 0, 2, 0, 0}, 2, 0},
+        {"MOV AX", {0x66, 0x8B, 0x03, 0x66, 0x8B, 0x4B, 0x04}, 2, 0},
+        {"MOV with an index", {0x8B, 0x04, 0x13, 0x8B, 0x4C, 0x13, 0x04}, 2, 0},
+    };
+    Lowering lowering;
+    for (const Run& run : runs) {
+        INFO(run.what);
+        CHECK(lowering.block(run.code).slots == run.front + run.operations + kSemanticSlots); // and HLT
+    }
+    CHECK(lowering.block({0x5B}, 0xC3).slots == 3); // POP EBX; RET
+    CHECK(lowering.block({0x90}, 0xC3).slots == 2);
+}

@@ -1,0 +1,125 @@
+/// Runs (cpu/interpreter/stack_run.cpp, access_run.cpp): random programs of PUSH, POP, RET and MOV through a base
+/// register, around a page boundary where either page may be missing or read-only, and over their own code. Blocks and
+/// semantic functions must come to the same state.
+#include "tests/cpu/hot_machine.h"
+#include <string>
+
+using namespace r86;
+using namespace r86::test;
+
+namespace {
+
+constexpr u32 kBoundary = 0x301000; // between the two pages
+
+struct Dice {
+    u32 state;
+    u32 below(u32 n) {
+        state = state * 1664525 + 1013904223;
+        return (state >> 8) % n;
+    }
+};
+
+void mov(std::vector<u8>& code, Dice& dice, unsigned base) {
+    const bool store = dice.below(2);
+    code.push_back(store ? 0x89 : 0x8B);
+    const auto modrm = [&](unsigned mod, unsigned rm) {
+        code.push_back(static_cast<u8>(mod << 6 | dice.below(8) << 3 | rm));
+    };
+    const u32 where = kBoundary - 16 + dice.below(32);
+    switch (dice.below(8)) {
+    case 0: // [disp32]
+        modrm(0, 5);
+        for (unsigned i = 0; i < 4; ++i) code.push_back(static_cast<u8>(where >> 8 * i));
+        return;
+    case 1: // [base + disp32], sometimes too far away for a run
+        modrm(2, base);
+        if (base == RSP) code.push_back(0x24);
+        for (unsigned i = 0; i < 4; ++i) code.push_back(i == 1 ? static_cast<u8>(dice.below(4)) : 0);
+        return;
+    default:
+        modrm(1, base);
+        if (base == RSP) code.push_back(0x24);
+        code.push_back(static_cast<u8>(dice.below(40) - 20));
+    }
+}
+
+std::vector<u8> random_program(Dice& dice) {
+    constexpr unsigned kBases[] = {RSP, RBP, RBX, RSI};
+    std::vector<u8> code;
+    while (code.size() < 60) {
+        const unsigned base = kBases[dice.below(4)];
+        const unsigned length = 1 + dice.below(6);
+        switch (dice.below(8)) {
+        case 0:
+        case 1:
+            for (unsigned i = 0; i < length; ++i) code.push_back(static_cast<u8>(0x50 | dice.below(8)));
+            break;
+        case 2:
+            for (unsigned i = 0; i < length; ++i) code.push_back(static_cast<u8>(0x58 | dice.below(8)));
+            break;
+        case 3:
+            if (dice.below(3) == 0) code.push_back(0xC3); // the words there lead to a HLT
+            break;
+        case 4: code.insert(code.end(), {0x01, static_cast<u8>(0xC0 | dice.below(64))}); break; // ADD r32, r32
+        default:
+            for (unsigned i = 0; i < length; ++i) mov(code, dice, base);
+        }
+    }
+    code.push_back(0xF4);
+    return code;
+}
+
+void prepare(HotMachine& machine, Dice dice) {
+    constexpr u32 kPageFlags[] = {7, 7, 7, 5, 0}; // writable, read-only, missing
+    machine.enable_paging();
+    machine.s.cr0 |= kCR0_WP;
+    for (const u32 page : {kBoundary - 0x1000, kBoundary}) machine.page(page, kPageFlags[dice.below(5)]);
+    for (u32 at = kBoundary - 256; at < kBoundary + 256; at += 4) machine.poke32(at, machine.handler(3));
+    for (u64& reg : machine.s.gpr) reg = kBoundary - 32 + dice.below(64);
+    if (dice.below(2)) machine.s.gpr[RSP] = machine.stack_top(0) - dice.below(64);
+    if (dice.below(6) == 0) machine.s.gpr[RBX] = kCodeBase + dice.below(60);
+    if (dice.below(6) == 0) machine.s.gpr[RSI] = 20 - dice.below(40); // around 4 GiB
+    machine.cpu.state_changed();
+}
+
+/// Empty, or what differs.
+std::string compare(HotMachine& a, HotMachine& b) {
+    if (a.s.gpr != b.s.gpr) return "general registers";
+    if (a.s.tick != b.s.tick) return "tick";
+    if (a.s.rip != b.s.rip) return "EIP";
+    if (a.cpu.eflags() != b.cpu.eflags()) return "EFLAGS";
+    if (a.s.cr2 != b.s.cr2) return "CR2";
+    if (a.s.shutdown != b.s.shutdown || a.s.halted != b.s.halted) return "activity";
+    for (u32 at = kBoundary - 2048; at < kBoundary + 2048; at += 4)
+        if (a.peek32(at) != b.peek32(at)) return "memory";
+    for (u32 page = kPageTables + 0x1000; page < kPageTables + 0x2000; page += 4)
+        if (a.peek32(page) != b.peek32(page)) return "accessed and dirty bits";
+    return {};
+}
+
+} // namespace
+
+TEST_CASE("runs: random programs around a page boundary come to the same state with and without", "[interpreter]") {
+    Dice dice{1};
+    for (unsigned i = 0; i < 3000; ++i) {
+        HotMachine hot(32), exact(0);
+        const std::vector<u8> code = random_program(dice);
+        const Dice setting{dice.below(1u << 30)};
+        prepare(hot, setting);
+        prepare(exact, setting);
+        // Twice: the second time the TLB knows what the first has touched.
+        for (unsigned round = 0; round < 2; ++round) {
+            const CpuState hot_start = hot.s, exact_start = exact.s;
+            hot.run(hot_start, code, {});
+            exact.run(exact_start, code, {});
+            INFO("program " << i << " round " << round);
+            REQUIRE(compare(hot, exact) == "");
+            for (HotMachine* machine : {&hot, &exact}) {
+                machine->s.halted = machine->s.shutdown = false;
+                machine->s.rip = kCodeBase;
+                machine->s.gpr = hot_start.gpr;
+                machine->s.seg = hot_start.seg;
+            }
+        }
+    }
+}
