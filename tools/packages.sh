@@ -3,7 +3,7 @@
 run_packages=(cmake ninja-build clang pkg-config libsdl2-dev libcli11-dev zlib1g-dev libzstd-dev nlohmann-json3-dev libcapstone-dev
     seabios nasm acpica-tools xorriso cpio)
 test_packages=(catch2 libmpfr-dev g++ clang-format-14 ccache grub-rescue-pc mtools dosfstools qemu-user
-    g++-aarch64-linux-gnu libc6-dev-arm64-cross g++-mingw-w64-x86-64-posix xvfb xauth xdotool xclip imagemagick gdb
+    g++-aarch64-linux-gnu libc6-dev-arm64-cross g++-mingw-w64-x86-64-posix xvfb xdotool xclip imagemagick gdb
     qemu-utils e2fsprogs libclang-rt-14-dev syslinux)
 long_packages=(mmdebstrap arch-test fakeroot openssl)
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 
+import display
 from png_reader import read_png
 from window_test import RIGHT_CTRL, S, Q, close_window, host, wait_for, x
 
@@ -219,21 +220,19 @@ def replay(program, scratch, pictures):
 
 def main():
     program, build = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-    if os.environ.get("REWIND86_WINDOW_TEST") == "inside":
-        pictures = sys.argv[3] if len(sys.argv) > 3 else None
-        dos(program, pathlib.Path(build), pictures)
-        replay(program, pathlib.Path(build), pictures)
-        return 0
     image = pathlib.Path(__file__).resolve().parents[3] / "shared/guests/freedos-1440k.img"
-    missing = [tool for tool in ("xvfb-run", "xdotool") if not shutil.which(tool)]
+    missing = display.MISSING + [tool for tool in ("xdotool",) if not shutil.which(tool)]
     if missing or not image.exists():
         print(f"skipped: {missing or image} is not there")
         return SKIP
     with tempfile.TemporaryDirectory(dir=build) as scratch:
         shutil.copyfile(image, pathlib.Path(scratch) / "dos.img")
         os.chmod(pathlib.Path(scratch) / "dos.img", 0o644)
-        command = ["xvfb-run", "-a", "-s", "-screen 0 1280x1024x24", sys.executable, __file__, program, scratch]
-        return subprocess.run(command + sys.argv[3:], env=os.environ | {"REWIND86_WINDOW_TEST": "inside"}).returncode
+        pictures = sys.argv[3] if len(sys.argv) > 3 else None
+        with display.virtual_display():
+            dos(program, pathlib.Path(scratch), pictures)
+            replay(program, pathlib.Path(scratch), pictures)
+    return 0
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 
+import display
+
 SKIP = 77
 # Key codes of the X server (evdev numbering), so that no keyboard layout stands in between.
 RIGHT_CTRL, F, S, Q, V, M, R, DELETE = 105, 41, 39, 24, 55, 58, 27, 119
@@ -49,12 +51,12 @@ def close_window(window):
     xlib = ctypes.CDLL("libX11.so.6")
     xlib.XOpenDisplay.restype = ctypes.c_void_p
     xlib.XInternAtom.restype = ctypes.c_ulong
-    display = ctypes.c_void_p(xlib.XOpenDisplay(None))
-    protocols, delete = (xlib.XInternAtom(display, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW"))
+    connection = ctypes.c_void_p(xlib.XOpenDisplay(None))
+    protocols, delete = (xlib.XInternAtom(connection, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW"))
     event = ClientMessage(type=33, window=int(window), message_type=protocols, format=32)
     event.data[0] = delete
-    xlib.XSendEvent(display, ctypes.c_ulong(int(window)), 0, ctypes.c_long(0), ctypes.byref(event))
-    xlib.XCloseDisplay(display)
+    xlib.XSendEvent(connection, ctypes.c_ulong(int(window)), 0, ctypes.c_long(0), ctypes.byref(event))
+    xlib.XCloseDisplay(connection)
 
 
 def size_of(window):
@@ -192,20 +194,18 @@ def destroyed(program, scratch):
 
 def main():
     program, build = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-    if os.environ.get("REWIND86_WINDOW_TEST") == "inside":
-        main_with_display(program, pathlib.Path(build))
-        destroyed(program, pathlib.Path(build))
-        return 0
     image = pathlib.Path(__file__).resolve().parents[3] / "shared/guests/freedos-1440k.img"
-    missing = [tool for tool in ("xvfb-run", "xdotool", "xclip", "import") if not shutil.which(tool)]
+    missing = display.MISSING + [tool for tool in ("xdotool", "xclip", "import") if not shutil.which(tool)]
     if missing or not image.exists():
         print(f"skipped: {missing or image} is not there")
         return SKIP
     with tempfile.TemporaryDirectory(dir=build) as scratch:
         for name in ("dos.img", "another.img"):
             shutil.copyfile(image, pathlib.Path(scratch) / name)
-        command = ["xvfb-run", "-a", "-s", "-screen 0 1280x1024x24", sys.executable, __file__, program, scratch]
-        return subprocess.run(command, env=os.environ | {"REWIND86_WINDOW_TEST": "inside"}).returncode
+        with display.virtual_display():
+            main_with_display(program, pathlib.Path(scratch))
+            destroyed(program, pathlib.Path(scratch))
+    return 0
 
 
 if __name__ == "__main__":
