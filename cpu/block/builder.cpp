@@ -158,7 +158,7 @@ Block* build_block(BlockCache& cache, std::span<const Insn> insns, const u8* cod
         if (!lower_move(insn, context) && !lower_branch(insn, context) && !lower_alu(insn, context) &&
             !lower_stack(insn, context) && !lower_shift(insn, context) && !lower_sse(insn, context) &&
             !lower_x87(insn, context) && !lower_segment(insn, context) && !lower_port(insn, context) &&
-            !lower_time(insn, context)) {
+            !lower_time(insn, context) && !lower_bit(insn, context)) {
             const bool repeated = row(insn.row).is_string() && (insn.rep() || insn.repne());
             const Handler handler = ends_decoded_block(insn) ? run_semantic<true> : run_semantic<false>;
             if (repeated)

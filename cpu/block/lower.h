@@ -114,6 +114,7 @@ inline bool same_page(const LowerContext& context, i64 distance) {
 bool lower_move(const Insn& insn, LowerContext& context);
 bool lower_alu(const Insn& insn, LowerContext& context);
 bool lower_shift(const Insn& insn, LowerContext& context);
+bool lower_bit(const Insn& insn, LowerContext& context);
 bool lower_stack(const Insn& insn, LowerContext& context);
 
 // Runs: in front of instructions that are alike, an operation that does all of them at once. The length of the run at

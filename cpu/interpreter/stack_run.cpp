@@ -50,6 +50,19 @@ constexpr std::array<Handler, kMaxRun + 1> kPopRuns = {nullptr, nullptr, &pop_ru
 constexpr std::array<Handler, kMaxRun + 1> kReturns = {nullptr, &pop_run<1, true>, &pop_run<2, true>, &pop_run<3, true>,
                                                        &pop_run<4, true>};
 
+/// MOV r32, [ESP] and RET, which is how code of i386 finds out where it stands (System V ABI, i386 supplement: position
+/// independent code has to CALL to read EIP).
+void return_with_address(Cpu* cpu, const Op* op, i64 budget, TlbTable* tlb, u64 eip, u64) {
+    const u32 sp = gpr32(*cpu, RSP);
+    const u8* host = hot_address<u32, false>(tlb, sp);
+    if (!host) [[unlikely]]
+        return go(cpu, op + 1, budget, tlb, eip, anything());
+    const u32 target = load_host<u32>(host);
+    cpu->s.gpr[op->a] = target;
+    cpu->s.gpr[RSP] = sp + u32{sizeof target};
+    return jump_to<true>(cpu, op, budget, tlb, target, anything());
+}
+
 /// PUSH and POP of ESP use the pointer in other ways than the rest of a run.
 bool belongs(const Insn& insn, Mnemonic which) {
     return insn.mnemonic == which && insn.operand_size == 4 && insn.op[0].kind == OperandKind::Gpr &&
@@ -60,12 +73,22 @@ bool plain_return(const Insn& insn) {
     return insn.mnemonic == Mnemonic::ret && insn.operand_size == 4 && insn.op[0].kind != OperandKind::Imm;
 }
 
+bool loads_top_of_stack(const Insn& insn) {
+    return insn.mnemonic == Mnemonic::mov && insn.op[0].kind == OperandKind::Gpr && insn.op[0].width == 4 &&
+           insn.op[0].reg != RSP && insn.op[1].kind == OperandKind::Mem && insn.mem.seg == SS && insn.mem.base == RSP &&
+           insn.mem.index == kNoReg && insn.disp_size == 0 && insn.address_size == 4;
+}
+
 } // namespace
 
 unsigned lower_stack_run(std::span<const Insn> insns, LowerContext& context) {
+    if (stack_shape(context.mode) != StackShape::Flat || !(context.mode & kModeFlatCs)) return 0;
+    if (insns.size() > 1 && loads_top_of_stack(insns[0]) && plain_return(insns[1])) {
+        context.out.emit(return_with_address).a = insns[0].op[0].reg;
+        return 2;
+    }
     const Mnemonic which = insns[0].mnemonic;
     if (which != Mnemonic::push && which != Mnemonic::pop) return 0;
-    if (stack_shape(context.mode) != StackShape::Flat || !(context.mode & kModeFlatCs)) return 0;
     unsigned length = 0;
     while (length < std::min<usize>(insns.size(), kMaxRun) && belongs(insns[length], which)) ++length;
     const bool returns = which == Mnemonic::pop && length && length < insns.size() && plain_return(insns[length]);

@@ -101,6 +101,8 @@ TEST_CASE("lowering: what kernels spend their time in calls no semantic function
         {0x0F, 0xAE, 0xF0}, // MFENCE
         {0x0F, 0xAE, 0xF8}, // SFENCE
         {0xD3, 0xE0},       // SHL EAX, CL
+        {0x0F, 0xA3, 0xC8}, // BT EAX, ECX
+        {0x0F, 0xA3, 0x0B}, // BT [EBX], ECX
     };
     for (const auto& code : instructions) {
         const Block& block = lowering.block(code);

@@ -58,9 +58,19 @@ std::vector<u8> random_program(Dice& dice) {
             for (unsigned i = 0; i < length; ++i) code.push_back(static_cast<u8>(0x58 | dice.below(8)));
             break;
         case 3:
-            if (dice.below(3) == 0) code.push_back(0xC3); // the words there lead to a HLT
+            // The words there lead to a HLT.
+            if (dice.below(6) == 0)
+                code.insert(code.end(), {0x8B, static_cast<u8>(0x04 | dice.below(8) << 3), 0x24, 0xC3});
+            if (dice.below(3) == 0) code.push_back(0xC3);
             break;
-        case 4: code.insert(code.end(), {0x01, static_cast<u8>(0xC0 | dice.below(64))}); break; // ADD r32, r32
+        case 4:
+            code.insert(code.end(), {0x01, static_cast<u8>(0xC0 | dice.below(64))}); // ADD r32, r32
+            code.insert(code.end(),
+                        {0x0F, 0xA3, static_cast<u8>(dice.below(4) << 6 | dice.below(64))}); // BT r/m32, r32
+            code.insert(code.end(), {static_cast<u8>(dice.below(40)), 0, 0, 0});             // or ADD
+            code.insert(code.end(),
+                        {0x0F, 0xBA, static_cast<u8>(0xE0 | dice.below(8)), static_cast<u8>(dice.below(256))});
+            break;
         default:
             for (unsigned i = 0; i < length; ++i) mov(code, dice, base);
         }
