@@ -1,6 +1,7 @@
 /// Random descriptor tables, selectors and stacks: nothing crashes or hangs, and whatever faults before a commit point
 /// leaves the registers as they were.
 #include "tests/cpu/cpu_fixture.h"
+#include "tests/rounds.h"
 
 using namespace r86;
 using namespace r86::test;
@@ -68,7 +69,7 @@ TEST_CASE("random descriptor tables: faults restart, nothing crashes") {
     CpuFixture f;
     Random random(0x9E3779B97F4A7C15);
     unsigned done = 0, faults = 0, switches = 0;
-    for (unsigned round = 0; round < 30000; ++round) {
+    for (unsigned round = 0; round < rounds(30000); ++round) {
         if (round % 16 == 0) {
             for (u32 i = 0; i < 64; ++i) {
                 random_descriptor(f, random, kGdt + 8 * i);

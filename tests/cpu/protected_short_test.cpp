@@ -4,6 +4,7 @@
 #include "cpu/interpreter/interpreter.h"
 #include "cpu/segmentation/descriptor_memo.h"
 #include "tests/cpu/cpu_fixture.h"
+#include "tests/rounds.h"
 #include <random>
 
 using namespace r86;
@@ -117,7 +118,7 @@ TEST_CASE("short ways end where the semantics end") {
     CpuFixture with, without;
     without.cpu.run_state.short_ways = false;
     unsigned good = 0, faults = 0, reached = 0;
-    for (u32 round = 0; round < 6000; ++round) {
+    for (u32 round = 0; round < rounds(6000); ++round) {
         Random one(round), two(round);
         prepare(with, one);
         prepare(without, two);

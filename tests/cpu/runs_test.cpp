@@ -2,6 +2,7 @@
 /// register, around a page boundary where either page may be missing or read-only, and over their own code. Blocks and
 /// semantic functions must come to the same state.
 #include "tests/cpu/hot_machine.h"
+#include "tests/rounds.h"
 #include <string>
 
 using namespace r86;
@@ -111,7 +112,7 @@ std::string compare(HotMachine& a, HotMachine& b) {
 
 TEST_CASE("runs: random programs around a page boundary come to the same state with and without", "[interpreter]") {
     Dice dice{1};
-    for (unsigned i = 0; i < 3000; ++i) {
+    for (unsigned i = 0; i < rounds(3000); ++i) {
         HotMachine hot(32), exact(0);
         const std::vector<u8> code = random_program(dice);
         const Dice setting{dice.below(1u << 30)};

@@ -13,6 +13,7 @@
 #include "tests/catch.h"
 #include "tests/devices/run_events.h"
 #include "tests/devices/state_tools.h"
+#include "tests/rounds.h"
 
 using namespace r86;
 
@@ -137,7 +138,7 @@ u64 next_random(u64& state) {
 } // namespace
 
 TEST_CASE("board chips: random guests, each continued from a saved state to the same end") {
-    for (u64 seed = 1; seed <= 12; ++seed) {
+    for (u64 seed = 1; seed <= test::rounds(12); ++seed) {
         Board board;
         u64 random = seed;
         for (unsigned i = 0; i < 6000; ++i) board.act(next_random(random));

@@ -2,6 +2,7 @@
 #include "devices/vga_canvas.h"
 #include "tests/devices/vga_fixture.h"
 #include "tests/random.h"
+#include "tests/rounds.h"
 
 using namespace r86;
 
@@ -55,7 +56,7 @@ struct CanvasBoard : VgaBoard {
 } // namespace
 
 TEST_CASE_METHOD(CanvasBoard, "vga canvas: random changes of memory and registers, drawn in pieces or at once") {
-    for (unsigned round = 0; round < 40; ++round) {
+    for (unsigned round = 0; round < test::rounds(40); ++round) {
         if (round % 8 == 7) {
             set_mode(random.pick({kMode12, kMode13, kMode4}));
             REQUIRE(redraw());
