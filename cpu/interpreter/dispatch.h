@@ -9,14 +9,15 @@
 
 namespace r86 {
 
-/// Read in its own width: of 64 bits the compiler would take the lower half twice, once extended by an instruction.
+/// Of a general register, or of the zero behind them. Read in its own width: of 64 bits the compiler would take the
+/// lower half twice, once extended by an instruction.
 inline u32 gpr32(const Cpu& cpu, unsigned reg) {
     if constexpr (std::endian::native == std::endian::little) {
         u32 value;
-        std::memcpy(&value, &cpu.s.gpr[reg], sizeof value);
+        std::memcpy(&value, cpu.s.gpr.data() + reg, sizeof value);
         return value;
     } else {
-        return static_cast<u32>(cpu.s.gpr[reg]);
+        return static_cast<u32>(cpu.s.gpr.data()[reg]);
     }
 }
 
