@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that includes only point down, and that everything below the machine is blind to the host.
+"""Checks that includes only point down, that everything below the machine is blind to the host, and that chips compute
+with integers: the host's floating point unit belongs to the guest while they are called (cpu/sse/host_float.h).
 
     frontend -> machine -> {bios, devices, cpu} -> core
 
@@ -30,6 +31,8 @@ DOORS = {
     "machine/content_store.cpp": "packs old content on a thread of its own; no result depends on its timing",
     "machine/share_out.cpp": "packs and checks the pieces of a state on a few threads; no result depends on their timing",
 }
+INTEGERS = ("core", "devices", "bios")
+FLOATING = re.compile(r"\b(float|double)\b")
 BLIND = ("core", "cpu", "devices", "bios", "machine")
 
 
@@ -48,6 +51,9 @@ def main(root: pathlib.Path) -> int:
                 code = line.split("//")[0]
                 if folder in BLIND and name not in DOORS and HOST.search(code):
                     print(f"{name}:{number}: depends on the host: {line.strip()}")
+                    wrong += 1
+                if folder in INTEGERS and FLOATING.search(code):
+                    print(f"{name}:{number}: floating point: {line.strip()}")
                     wrong += 1
     return 1 if wrong else 0
 

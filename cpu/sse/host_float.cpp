@@ -8,7 +8,7 @@ namespace r86::sse {
 
 namespace {
 
-constexpr u32 kFlags = 0x3F, kMasks = 0x1F80;
+constexpr u32 kMasks = 0x1F80;
 
 #if defined(__x86_64__)
 constexpr bool kHost = true;
@@ -39,7 +39,7 @@ void give_back(Cpu& cpu) {
 bool host_float_possible(const CpuState& s) { return kHost && (s.cr4 & kCR4_OSFXSR) && (s.mxcsr & kMasks) == kMasks; }
 
 void host_float_collect(Cpu& cpu) {
-    if (cpu.run_state.host_float) cpu.s.mxcsr |= host_mxcsr() & kFlags;
+    if (cpu.run_state.host_float) cpu.s.mxcsr |= host_mxcsr() & kMxcsrFlags;
 }
 
 void host_float_follow(Cpu& cpu) {
@@ -69,24 +69,19 @@ HostFloatRun::~HostFloatRun() {
     cpu_.run_state.running = false;
 }
 
-// Loading MXCSR costs some forty nanoseconds on some hosts, and a port access comes through here: only a difference of
-// more than the sticky flags is put right. Nobody reads the host's flags but this file.
-
 void HostFloatPause::pause() {
     RunState& run = cpu_.run_state;
-    const u32 guest = host_mxcsr();
-    cpu_.s.mxcsr |= guest & kFlags;
+    host_float_collect(cpu_);
     run.host_float = false;
     run.running = false; // a mode change from outside (A20) may not take it back yet
-    if ((guest ^ run.host_mxcsr) & ~kFlags) set_host_mxcsr(run.host_mxcsr);
+    set_host_mxcsr(run.host_mxcsr);
 }
 
 void HostFloatPause::resume() {
     RunState& run = cpu_.run_state;
     run.running = true;
     run.host_float = host_float_possible(cpu_.s);
-    const u32 wanted = run.host_float ? cpu_.s.mxcsr : run.host_mxcsr;
-    if (host_mxcsr() != wanted) set_host_mxcsr(wanted);
+    if (run.host_float) set_host_mxcsr(cpu_.s.mxcsr);
 }
 
 } // namespace r86::sse

@@ -1,12 +1,14 @@
 #pragma once
 /// The guest's floating point on the host's own SSE unit. While Cpu::run runs, SSE is on in CR4 and every exception is
 /// masked in MXCSR, the host's MXCSR holds the guest's rounding, DAZ and FTZ, and collects the flags that handlers
-/// raise (cpu/interpreter/sse_float.cpp). Whatever is called out to (a chip, the board) finds the host's MXCSR as it
-/// was. On hosts that are no x86, and with an exception unmasked, the software of cpu/fpu/softfloat.h computes the same
-/// bits.
+/// raise (cpu/interpreter/sse_float.cpp). Whatever is called out to (a chip, the board) finds the host's rounding and
+/// masks as they were; it computes with integers (tools/check_layers.py), so it raises no flags. On hosts that are no
+/// x86, and with an exception unmasked, the software of cpu/fpu/softfloat.h computes the same bits.
 #include "cpu/cpu.h"
 
 namespace r86::sse {
+
+inline constexpr u32 kMxcsrFlags = 0x3F;
 
 /// Would the guest's floating point run on the host now?
 bool host_float_possible(const CpuState& s);
@@ -29,10 +31,12 @@ private:
     Cpu& cpu_;
 };
 
-/// Around a call to something that is not the processor.
+/// Around a call to something that is not the processor. Where the guest's MXCSR differs from the host's in flags only,
+/// as it mostly does, nothing need be done: looking at MXCSR twice was a fifth of a port access.
 class HostFloatPause {
 public:
-    explicit HostFloatPause(Cpu& cpu) : cpu_(cpu), paused_(cpu.run_state.host_float) {
+    explicit HostFloatPause(Cpu& cpu)
+        : cpu_(cpu), paused_(cpu.run_state.host_float && ((cpu.s.mxcsr ^ cpu.run_state.host_mxcsr) & ~kMxcsrFlags)) {
         if (paused_) [[unlikely]]
             pause();
     }
