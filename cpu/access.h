@@ -20,6 +20,17 @@ inline bool Cpu::plain_range(unsigned seg, u64 offset, unsigned length, bool wri
     return offset + length <= (write ? run_state.write_end[seg] : run_state.read_end[seg]);
 }
 
+/// Are the bytes inside the segment? SDM Vol. 3, 5.3. Beyond 4 GiB it leaves the answer to the implementation: Intel's
+/// processors let accesses wrap in a segment that begins at 0 and refuse them in any other.
+inline bool within_limit(const Segment& segment, u64 offset, u32 length) {
+    const u64 last = offset + length - 1;
+    if (segment.expand_down() && !segment.code()) {
+        const u64 top = segment.db() ? 0xFFFFFFFF : 0xFFFF;
+        return offset > segment.limit && last <= top;
+    }
+    return last <= segment.limit || (segment.limit == 0xFFFFFFFF && segment.base == 0);
+}
+
 inline Fault Cpu::segment_check(unsigned seg, u64 offset, unsigned length, Access access, LinearAddr& out) {
     const Segment& segment = s.seg[seg];
     out = {(segment.base + offset) & 0xFFFFFFFF};
@@ -29,13 +40,7 @@ inline Fault Cpu::segment_check(unsigned seg, u64 offset, unsigned length, Acces
         if (access == Access::Write ? !segment.writable() : access == Access::Read && !segment.readable())
             return refuse();
     }
-    const u64 last = offset + length - 1;
-    if (segment.expand_down() && !segment.code()) {
-        const u64 top = segment.db() ? 0xFFFFFFFF : 0xFFFF;
-        if (offset <= segment.limit || last > top) return refuse();
-    } else if (last > segment.limit && segment.limit != 0xFFFFFFFF) {
-        return refuse();
-    }
+    if (!within_limit(segment, offset, length)) return refuse();
     return Fault::none();
 }
 

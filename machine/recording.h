@@ -25,7 +25,7 @@
 namespace r86 {
 
 /// Changes whenever an instruction, a chip or the digest gives other results than before.
-inline constexpr u32 kSemanticsRevision = 7;
+inline constexpr u32 kSemanticsRevision = 8;
 
 struct RecordedImage {
     u32 number = 0; ///< Machine::images()

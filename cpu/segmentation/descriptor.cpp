@@ -3,15 +3,6 @@
 
 namespace r86 {
 
-bool within_limit(const Segment& segment, u64 offset, u32 length) {
-    const u64 last = offset + length - 1;
-    if (segment.expand_down() && !segment.code()) {
-        const u64 top = segment.db() ? 0xFFFFFFFF : 0xFFFF;
-        return offset > segment.limit && last <= top;
-    }
-    return last <= segment.limit || segment.limit == 0xFFFFFFFF; // as Cpu::segment_check
-}
-
 Fault probe_pushes(Cpu& cpu, const Segment& stack, u32 sp, unsigned size, unsigned count, bool user, Fault no_room) {
     if (stack.null && !cpu.real_or_v86()) return no_room;
     const u32 mask = stack.db() ? 0xFFFFFFFF : 0xFFFF;

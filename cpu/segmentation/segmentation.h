@@ -152,7 +152,6 @@ Fault check_return_code(Cpu& cpu, u16 selector, Segment& out);
 
 // ---- stacks ---------------------------------------------------------------------------------------------------------
 
-bool within_limit(const Segment& segment, u64 offset, u32 length);
 /// Can `count` items of `size` bytes be pushed below `sp`? `no_room` is what a limit violation gives.
 Fault probe_pushes(Cpu& cpu, const Segment& stack, u32 sp, unsigned size, unsigned count, bool user, Fault no_room);
 /// Pushes on the current stack after the commit point.

@@ -29,8 +29,9 @@ TEST_CASE("every edge of data segments: both directions, both sizes, bytes to do
         u32 limit;
     };
     // Expand-up; expand-down with a 64 KiB and a 4 GiB top; page granularity; the whole space.
-    const Kind kinds[] = {{0x93, kBig, 0x2FFF}, {0x97, 0, 0x2FFF}, {0x97, kBig, 0x2FFF}, {0x93, 8 | kBig, 2},
-                          {0x97, 8 | kBig, 2},  {0x93, 0, 0xFFFF}, {0x91, kBig, 0x2FFF}, {0x97, kBig, 0xFFFFF}};
+    const Kind kinds[] = {{0x93, kBig, 0x2FFF}, {0x97, 0, 0x2FFF},     {0x97, kBig, 0x2FFF},
+                          {0x93, 8 | kBig, 2},  {0x97, 8 | kBig, 2},   {0x93, 0, 0xFFFF},
+                          {0x91, kBig, 0x2FFF}, {0x97, kBig, 0xFFFFF}, {0x93, 8 | kBig, 0xFFFFF}};
     for (const unsigned max_block : {32u, 0u})
         for (const Kind& kind : kinds) {
             CpuFixture f;
@@ -65,6 +66,26 @@ TEST_CASE("every edge of data segments: both directions, both sizes, bytes to do
                             if (!legal) REQUIRE(f.stack32(0) == 0);
                         }
         }
+}
+
+TEST_CASE("the end of 4 GiB: an access wraps in a segment that begins at 0, and faults in another") {
+    for (const unsigned max_block : {32u, 0u})
+        for (const u32 base : {0u, 0x100000u})
+            for (const bool long_access : {false, true}) {
+                CpuFixture f;
+                f.cpu.interpreter().set_settings({max_block, true});
+                f.protected_mode(0);
+                f.descriptor(kSel, base, 0xFFFFF, 0x93, 8 | kBig);
+                REQUIRE(f.load_sreg(ES, kSel) == Fault::none());
+                f.s.rip = kCodeBase;
+                f.s.gpr[RBX] = 0xFFFFFFFD;
+                if (long_access)
+                    f.poke_code(kCodeBase, {0x26, 0x0F, 0xC7, 0x0B, 0x90}); // CMPXCHG8B ES:[EBX]
+                else
+                    f.poke_code(kCodeBase, {0x26, 0x8B, 0x03, 0x90}); // MOV EAX, ES:[EBX]
+                CAPTURE(max_block, base, long_access);
+                CHECK(outcome(f) == (base ? 13 : -1));
+            }
 }
 
 TEST_CASE("16-bit code: an operand at FFFF faults, addresses and stack pointers wrap, IP must stay inside") {
