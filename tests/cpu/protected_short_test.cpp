@@ -140,9 +140,9 @@ TEST_CASE("short ways end where the semantics end") {
         }
         REQUIRE(std::memcmp(with.memory.ram().data(), without.memory.ram().data(), 0x60000) == 0);
     }
-    CHECK(good > 8000);
-    CHECK(faults > 5000);
-    CHECK(reached > 20000);
+    CHECK(good > rounds(8000));
+    CHECK(faults > rounds(5000));
+    CHECK(reached > rounds(20000));
 }
 
 // ---- programs -------------------------------------------------------------------------------------------------------
