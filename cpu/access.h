@@ -9,7 +9,7 @@ namespace detail {
 /// Host address of the access if the hot entry allows it, else nullptr.
 template <class T>
 inline u8* tlb_hit(const std::array<TlbEntry, kTlbSize>& entries, u64 linear) {
-    const TlbEntry& entry = entries[tlb_index(linear)];
+    const TlbEntry& entry = tlb_entry(entries, linear);
     if (entry.tag != tlb_page(linear + sizeof(T) - 1)) return nullptr;
     return reinterpret_cast<u8*>(static_cast<std::intptr_t>(static_cast<i64>(linear) + entry.addend));
 }

@@ -33,7 +33,7 @@ Run find_run(Cpu& cpu, const Insn& insn, unsigned seg, u64 offset, unsigned widt
     const u64 in_page = linear & kPageMask;
     if (in_page + width > kPageSize) return {};
     const auto& entries = write ? cpu.mmu().table->write : cpu.mmu().table->read;
-    const TlbEntry& entry = entries[tlb_index(linear)];
+    const TlbEntry& entry = tlb_entry(entries, linear);
     if (entry.tag != (linear & ~kPageMask) && !cpu.mmu().fill(linear, write ? Access::Write : Access::Read)) return {};
     if (entry.tag != (linear & ~kPageMask)) return {};
     Run run;

@@ -82,7 +82,7 @@ inline void put_code_segment(Cpu& cpu, u16 selector, const LoadedDescriptor& fro
 
 /// Host address of `bytes` bytes at `linear` through one entry of a hot table.
 inline u8* reach_range(const std::array<TlbEntry, kTlbSize>& entries, u64 linear, u32 bytes) {
-    const TlbEntry& entry = entries[tlb_index(linear)];
+    const TlbEntry& entry = tlb_entry(entries, linear);
     if (entry.tag != tlb_page(linear + bytes - 1)) return nullptr;
     return reinterpret_cast<u8*>(static_cast<std::intptr_t>(static_cast<i64>(linear) + entry.addend));
 }
