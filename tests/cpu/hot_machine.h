@@ -3,6 +3,7 @@
 /// without, compare hot handlers with semantic functions.
 #include "cpu/interpreter/interpreter.h"
 #include "tests/cpu/cpu_fixture.h"
+#include <string>
 #include <vector>
 
 namespace r86::test {
@@ -29,5 +30,14 @@ struct HotMachine : CpuFixture {
         }
     }
 };
+
+/// Empty, or what differs of the state that every program has.
+inline std::string compare_integer_state(HotMachine& a, HotMachine& b) {
+    if (a.s.tick != b.s.tick) return "tick";
+    if (a.s.rip != b.s.rip) return "EIP";
+    if (a.s.gpr != b.s.gpr) return "general registers";
+    if (a.cpu.eflags() != b.cpu.eflags()) return "EFLAGS";
+    return {};
+}
 
 } // namespace r86::test

@@ -2,6 +2,7 @@
 /// register, around a page boundary where either page may be missing or read-only, and over their own code. Blocks and
 /// semantic functions must come to the same state.
 #include "tests/cpu/hot_machine.h"
+#include "tests/random.h"
 #include "tests/rounds.h"
 #include <string>
 
@@ -12,15 +13,7 @@ namespace {
 
 constexpr u32 kBoundary = 0x301000; // between the two pages
 
-struct Dice {
-    u32 state;
-    u32 below(u32 n) {
-        state = state * 1664525 + 1013904223;
-        return (state >> 8) % n;
-    }
-};
-
-void mov(std::vector<u8>& code, Dice& dice, unsigned base) {
+void mov(std::vector<u8>& code, Random& dice, unsigned base) {
     const bool store = dice.below(2);
     code.push_back(store ? 0x89 : 0x8B);
     const auto modrm = [&](unsigned mod, unsigned rm) {
@@ -44,7 +37,7 @@ void mov(std::vector<u8>& code, Dice& dice, unsigned base) {
     }
 }
 
-std::vector<u8> random_program(Dice& dice) {
+std::vector<u8> random_program(Random& dice) {
     constexpr unsigned kBases[] = {RSP, RBP, RBX, RSI};
     std::vector<u8> code;
     while (code.size() < 60) {
@@ -80,7 +73,7 @@ std::vector<u8> random_program(Dice& dice) {
     return code;
 }
 
-void prepare(HotMachine& machine, Dice dice) {
+void prepare(HotMachine& machine, Random dice) {
     constexpr u32 kPageFlags[] = {7, 7, 7, 5, 0}; // writable, read-only, missing
     machine.enable_paging();
     machine.s.cr0 |= kCR0_WP;
@@ -95,10 +88,7 @@ void prepare(HotMachine& machine, Dice dice) {
 
 /// Empty, or what differs.
 std::string compare(HotMachine& a, HotMachine& b) {
-    if (a.s.gpr != b.s.gpr) return "general registers";
-    if (a.s.tick != b.s.tick) return "tick";
-    if (a.s.rip != b.s.rip) return "EIP";
-    if (a.cpu.eflags() != b.cpu.eflags()) return "EFLAGS";
+    if (std::string what = compare_integer_state(a, b); !what.empty()) return what;
     if (a.s.cr2 != b.s.cr2) return "CR2";
     if (a.s.shutdown != b.s.shutdown || a.s.halted != b.s.halted) return "activity";
     for (u32 at = kBoundary - 2048; at < kBoundary + 2048; at += 4)
@@ -111,11 +101,11 @@ std::string compare(HotMachine& a, HotMachine& b) {
 } // namespace
 
 TEST_CASE("runs: random programs around a page boundary come to the same state with and without", "[interpreter]") {
-    Dice dice{1};
+    Random dice{1};
     for (unsigned i = 0; i < rounds(3000); ++i) {
         HotMachine hot(32), exact(0);
         const std::vector<u8> code = random_program(dice);
-        const Dice setting{dice.below(1u << 30)};
+        const Random setting{dice.next()};
         prepare(hot, setting);
         prepare(exact, setting);
         // Twice: the second time the TLB knows what the first has touched.

@@ -16,10 +16,7 @@ constexpr u32 kData = test::HotMachine::kData, kImage = 0x301000, kHandlerStack 
 
 /// Empty, or what differs.
 std::string compare(HotMachine& a, HotMachine& b) {
-    if (a.s.tick != b.s.tick) return "tick";
-    if (a.s.rip != b.s.rip) return "EIP";
-    if (a.s.gpr != b.s.gpr) return "general registers";
-    if (a.cpu.eflags() != b.cpu.eflags()) return "EFLAGS";
+    if (std::string what = compare_integer_state(a, b); !what.empty()) return what;
     if (a.s.mxcsr != b.s.mxcsr) return "MXCSR";
     for (unsigned i = 0; i < 8; ++i)
         if (a.s.vector[i].bytes != b.s.vector[i].bytes) return "XMM" + std::to_string(i);
