@@ -2,6 +2,7 @@
 #include "cpu/cpu.h"
 #include "cpu/interpreter/interpreter.h"
 #include "cpu/interrupts/debug.h"
+#include "cpu/mmu/table_walk.h"
 #include "cpu/sse/host_float.h"
 #include <array>
 
@@ -196,7 +197,9 @@ Fault Cpu::write_bytes(unsigned seg, u64 offset, const void* in, unsigned length
 }
 
 bool Cpu::translate_for_debugger(LinearAddr address, PhysAddr& out) const {
-    return mmu_->walk_for_debugger(address.value, out);
+    const TableWalk walk = walk_tables(memory, address_space(s), address.value);
+    out = {walk.physical};
+    return walk.mapped;
 }
 
 } // namespace r86

@@ -22,6 +22,9 @@ public:
     virtual void delivery(u8 vector, EventKind kind) = 0;
     /// CR0, CR3, CPL or EFLAGS.VM may have changed.
     virtual void mode_changed() = 0;
+    /// At the boundary after Machine::interrupt(): true if that was all for the watcher's own sake, and the run goes
+    /// on.
+    virtual bool goes_on() { return false; }
 };
 
 } // namespace r86

@@ -5,7 +5,6 @@
 #include "frontend/gdb/connection.h"
 #include "frontend/host/files.h"
 #include "frontend/machine_report.h"
-#include "machine/page_walk.h"
 #include "machine/probe.h"
 #include "machine/state_file.h"
 #include <charconv>
@@ -45,7 +44,7 @@ public:
         case CommandId::Branch: return branch(command);
         case CommandId::Timeline: return describe();
         case CommandId::SaveRecording: return save_recording(arguments[0].text, number(1, 0));
-        case CommandId::LastWrite: return look(find_before({.ranges = ranges(arguments[0], number(1, 1), false)}));
+        case CommandId::LastWrite: return look(last_access(arguments[0], number(1, 1), false));
         case CommandId::LastOut: return last_out(number(0, 0));
         case CommandId::LastMap: return last_map(arguments[0]);
         case CommandId::Exception: return exception(arguments[0].text, number(1, 0));
@@ -83,21 +82,17 @@ private:
         return {here(instruction_here(machine_))};
     }
 
-    /// Pieces of a range of addresses by physical page.
-    std::vector<Probe::Range> ranges(const Argument& address, u64 length, bool read) const {
+    /// The last access to a range of addresses before now.
+    std::optional<Moment> last_access(const Argument& address, u64 length, bool read) {
         if (length == 0 || length > kLongestRange) throw UserError("a length from 1 byte to 16 MiB, please");
-        if (address.text[0] == 'p') return {{address.integer, length, read, !read}};
-        std::vector<Probe::Range> all;
-        for (u64 done = 0; done < length;) {
-            const u64 linear = (address.integer + done) & 0xFFFFFFFF;
-            const u64 piece = std::min(length - done, kPageSize - (linear & kPageMask));
-            PhysAddr physical;
-            if (!machine_.cpu().translate_for_debugger({linear}, physical))
-                throw UserError("no page is mapped at that linear address now");
-            all.push_back({physical.value, piece, read, !read});
-            done += piece;
-        }
-        return all;
+        Probe::What what;
+        if (address.text[0] == 'p')
+            what.ranges = {{address.integer, length, read, !read}};
+        else
+            what.linear = {{address.integer, length, read, !read}};
+        Probe probe(machine_, std::move(what));
+        if (!probe.all_mapped()) throw UserError("no page is mapped at that linear address now");
+        return timeline_.find_before(probe);
     }
 
     std::optional<Moment> find_before(Probe::What what) {
@@ -130,7 +125,7 @@ private:
 
     std::vector<std::string> reverse_until(const std::string& what, const Argument& address, u64 length) {
         if (what != "write" && what != "read") throw UserError("reverse-until: write or read, not '" + what + "'");
-        return go(find_before({.ranges = ranges(address, length, what == "read")}));
+        return go(last_access(address, length, what == "read"));
     }
 
     std::vector<std::string> branch(const Command& command) {
@@ -166,20 +161,19 @@ private:
     std::vector<std::string> last_map(const Argument& address) {
         if (address.text[0] == 'p') throw UserError("last-map: a linear address, please");
         const Tick start = machine_.now();
-        const LinearAddr linear{address.integer};
-        PhysAddr mapped;
-        if (!machine_.cpu().translate_for_debugger(linear, mapped)) return none();
-        const std::vector<PageEntry> entries = page_entries(machine_, address.integer);
+        PhysicalMemory& memory = machine_.pc().memory;
+        const TableWalk walk = walk_tables(memory, address_space(machine_.cpu().s), address.integer);
+        if (!walk.mapped) return none();
         std::optional<Moment> found;
         for (unsigned n = 0; n < kMostMapSearches; ++n) {
             Probe::What what;
-            for (const PageEntry& entry : entries) what.ranges.push_back({entry.physical, entry.bytes, false, true});
+            for (const PageEntry& entry : walk) what.ranges.push_back({entry.physical, entry.bytes, false, true});
             found = what.ranges.empty() ? std::nullopt : find_before(std::move(what));
             if (!found) break;
             timeline_.seek(found->tick);
-            if (!maps_the_same(machine_, entries)) break; // before that write it was not mapped, or elsewhere
+            if (!maps_the_same(memory, walk)) break; // before that write it was not mapped, or elsewhere
         }
-        if (found) found->detail = "map " + std::to_string(entries.size()) + " levels, " + found->detail;
+        if (found) found->detail = "map " + std::to_string(walk.levels) + " levels, " + found->detail;
         timeline_.seek(start);
         return look(found);
     }

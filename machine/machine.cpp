@@ -81,7 +81,8 @@ Stop Machine::run_until(Tick target) {
         pc_.clock.set_now(cpu.s.tick);
         pc_.events.run_due();
         if (handle_requests(stop)) return stop;
-        if (std::exchange(interrupted_, false)) return {StopReason::Interrupted, 0};
+        if (std::exchange(interrupted_, false) && !(cpu.watcher() && cpu.watcher()->goes_on()))
+            return {StopReason::Interrupted, 0};
         if (cpu.s.tick >= target) return {};
         if (history_ && cpu.s.tick >= history_->next()) {
             history_->boundary();

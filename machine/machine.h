@@ -45,7 +45,7 @@ public:
     Stop run_until(Tick target);
     /// Whether a halt that only an input can end stops the run (DeadHalt) or lets virtual time pass.
     void stop_on_dead_halt(bool stop) { stop_on_dead_halt_ = stop; }
-    /// From a watcher: stop at the next instruction boundary.
+    /// From a watcher: stop at the next instruction boundary, unless it goes on from there.
     void interrupt();
     bool stops_on_dead_halt() const { return stop_on_dead_halt_; }
     /// Powered off, exited or the like: only a reset makes it run on.

@@ -31,39 +31,83 @@ bool contains(const std::vector<u16>& ports, u16 port, unsigned size) {
 }
 
 template <class F>
-void for_pages(const Probe::Range& range, F&& f) {
-    const u64 last = range.physical + std::max<u64>(range.length, 1) - 1;
-    for (u64 page = range.physical & ~kPageMask; page <= last; page += kPageSize)
+void for_pages(u64 physical, u64 length, F&& f) {
+    const u64 last = physical + std::max<u64>(length, 1) - 1;
+    for (u64 page = physical & ~kPageMask; page <= last; page += kPageSize)
         if (page < PhysicalMemory::kAddressSpace) f(PhysAddr{page});
+}
+
+bool overlap(PhysAddr address, unsigned length, u64 physical, u64 bytes) {
+    return address.value + length > physical && address.value < physical + bytes;
 }
 
 } // namespace
 
-Probe::Probe(Machine& machine, What what) : machine_(machine), what_(std::move(what)) {
-    PhysicalMemory& memory = machine_.pc().memory;
-    for (const Range& range : what_.ranges)
-        for_pages(range, [&](PhysAddr page) {
-            memory.watch(page, static_cast<u8>((range.write ? kWatchDebug : 0) | (range.read ? kWatchRead : 0)));
-        });
+Probe::Probe(Machine& machine, What what)
+    : machine_(machine), what_(std::move(what)), space_(address_space(machine.cpu().s)) {
     Cpu& cpu = machine_.cpu();
     cpu.set_watcher(this);
     cpu.interpreter().set_breakpoints(what_.breakpoints);
-    if (!what_.ranges.empty()) cpu.watches_changed();
+    look_up();
+    watch_pages();
 }
 
 Probe::~Probe() {
     Cpu& cpu = machine_.cpu();
     cpu.set_watcher(nullptr);
     cpu.interpreter().set_breakpoints({});
-    for (const Range& range : what_.ranges)
-        for_pages(range, [&](PhysAddr page) { machine_.pc().memory.unwatch(page, kWatchDebug | kWatchRead); });
-    if (!what_.ranges.empty()) cpu.watches_changed();
+    unwatch_pages();
+}
+
+/// Which bytes of memory are to be watched now.
+void Probe::look_up() {
+    pieces_.clear();
+    walks_.clear();
+    all_mapped_ = true;
+    for (const Range& range : what_.ranges) pieces_.push_back({range, pieces_.size()});
+    for (usize i = 0; i < what_.linear.size(); ++i) {
+        const LinearRange& range = what_.linear[i];
+        for (u64 done = 0; done < range.length;) {
+            const u64 linear = (range.linear + done) & 0xFFFFFFFF;
+            const u64 length = std::min(range.length - done, kPageSize - (linear & kPageMask));
+            walks_.push_back(walk_tables(machine_.pc().memory, space_, linear));
+            if (walks_.back().mapped)
+                pieces_.push_back({{walks_.back().physical, length, range.read, range.write}, what_.ranges.size() + i});
+            else
+                all_mapped_ = false;
+            done += length;
+        }
+    }
+}
+
+void Probe::watch_pages() {
+    PhysicalMemory& memory = machine_.pc().memory;
+    for (const Piece& piece : pieces_)
+        for_pages(piece.range.physical, piece.range.length, [&](PhysAddr page) {
+            memory.watch(page,
+                         static_cast<u8>((piece.range.write ? kWatchDebug : 0) | (piece.range.read ? kWatchRead : 0)));
+        });
+    for (const TableWalk& walk : walks_)
+        for (const PageEntry& entry : walk)
+            for_pages(entry.physical, entry.bytes, [&](PhysAddr page) { memory.watch(page, kWatchDebug); });
+    if (!pieces_.empty() || !walks_.empty()) machine_.cpu().watches_changed();
+}
+
+void Probe::unwatch_pages() {
+    PhysicalMemory& memory = machine_.pc().memory;
+    const auto unwatch = [&](PhysAddr page) { memory.unwatch(page, kWatchDebug | kWatchRead); };
+    for (const Piece& piece : pieces_) for_pages(piece.range.physical, piece.range.length, unwatch);
+    for (const TableWalk& walk : walks_)
+        for (const PageEntry& entry : walk) for_pages(entry.physical, entry.bytes, unwatch);
+    if (!pieces_.empty() || !walks_.empty()) machine_.cpu().watches_changed();
 }
 
 bool Probe::only_writes() const {
     const bool others = !what_.breakpoints.empty() || !what_.ports_read.empty() || !what_.ports_written.empty() ||
                         what_.vectors.any() || what_.cr3 || what_.cpl || what_.mode;
-    return !others && std::none_of(what_.ranges.begin(), what_.ranges.end(), [](const Range& r) { return r.read; });
+    const auto reads = [](const auto& range) { return range.read; };
+    return !others && std::none_of(what_.ranges.begin(), what_.ranges.end(), reads) &&
+           std::none_of(what_.linear.begin(), what_.linear.end(), reads);
 }
 
 Probe::Modes Probe::modes() const {
@@ -111,19 +155,43 @@ bool Probe::at_breakpoint(u64 linear) {
 
 void Probe::access(PhysAddr address, unsigned length, bool write) {
     if (!wants(true)) return;
-    for (usize i = 0; i < what_.ranges.size(); ++i) {
-        const Range& range = what_.ranges[i];
-        if (!(write ? range.write : range.read)) continue;
-        if (address.value + length <= range.physical || address.value >= range.physical + range.length) continue;
+    for (const auto& [range, index] : pieces_) {
+        if (!(write ? range.write : range.read) || !overlap(address, length, range.physical, range.length)) continue;
         found({0,
                text("%s phys:%08llx %u", write ? "write" : "read", static_cast<unsigned long long>(address.value),
                     length),
-               false, i});
+               false, index});
         return;
     }
 }
 
-void Probe::memory_write(PhysAddr address, unsigned length) { access(address, length, true); }
+/// The bytes of a table change only after this, so the look at them waits for the boundary.
+void Probe::table_write(PhysAddr address, unsigned length) {
+    if (state_ != State::Stop || stale_) return;
+    for (const TableWalk& walk : walks_)
+        for (const PageEntry& entry : walk)
+            if (overlap(address, length, entry.physical, entry.bytes)) return look_again();
+}
+
+void Probe::look_again() {
+    stale_ = true;
+    machine_.interrupt();
+}
+
+bool Probe::goes_on() {
+    if (!std::exchange(stale_, false) || hit_) return false;
+    if (!space_.paging) space_ = address_space(machine_.cpu().s);
+    unwatch_pages();
+    look_up();
+    watch_pages();
+    return true;
+}
+
+void Probe::memory_write(PhysAddr address, unsigned length) {
+    table_write(address, length);
+    access(address, length, true);
+}
+
 void Probe::memory_read(PhysAddr address, unsigned length) { access(address, length, false); }
 
 void Probe::port_access(u16 port, unsigned size, bool write, u32 value) {
@@ -139,6 +207,8 @@ void Probe::mode_changed() {
     if (state_ == State::Rest) return;
     const Modes now = modes();
     const Modes before = std::exchange(last_, now);
+    if (state_ == State::Stop && !what_.linear.empty() && !space_.paging && (machine_.cpu().s.cr0 & kCR0_PG))
+        look_again();
     if (!wants()) return;
     const auto wide = [](u64 value) { return static_cast<unsigned long long>(value); };
     if (what_.cr3 && now.cr3 != before.cr3)

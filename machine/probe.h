@@ -3,8 +3,12 @@
 ///
 /// A match is named by the tick of the boundary before the instruction (or delivery) that makes it, so at that position
 /// CS:EIP stands on the culprit. What a chip does at a tick (DMA, for example) has happened when one stands there.
-/// NOT IMPLEMENTED: watching linear addresses through changes of their mapping: they are translated once.
+///
+/// A linear range is watched in the address space that is current when the probe is made. Going forwards the watch
+/// follows the entries of its page tables, so it stays with a page that is copied on write or comes later. A search
+/// backwards asks for the bytes that stand there now: it finds who wrote them, wherever they were mapped then.
 #include "cpu/cpu.h"
+#include "cpu/mmu/table_walk.h"
 #include "cpu/watcher.h"
 #include <bitset>
 #include <optional>
@@ -23,9 +27,16 @@ public:
         bool read = false;
         bool write = true;
     };
+    struct LinearRange {
+        u64 linear = 0;
+        u64 length = 1;
+        bool read = false;
+        bool write = true;
+    };
     struct What {
         std::vector<u64> breakpoints{}; ///< linear addresses of instructions
         std::vector<Range> ranges{};
+        std::vector<LinearRange> linear{};
         std::vector<u16> ports_read{};
         std::vector<u16> ports_written{};
         std::bitset<256> vectors{};
@@ -37,7 +48,7 @@ public:
         Tick tick = 0;
         std::string detail;
         bool breakpoint = false;
-        std::optional<usize> range; ///< which one
+        std::optional<usize> range; ///< which one; linear ones count on behind the others
     };
 
     Probe(Machine& machine, What what);
@@ -48,6 +59,14 @@ public:
     const What& what() const { return what_; }
     /// Nothing but writes to RAM: intervals in which its pages did not change need no look.
     bool only_writes() const;
+    /// A range, or what stands behind one page of a linear range now.
+    struct Piece {
+        Range range;
+        usize index = 0; ///< as in Hit::range
+    };
+    const std::vector<Piece>& pieces() const { return pieces_; }
+    /// Whether all of each linear range is mapped now.
+    bool all_mapped() const { return all_mapped_; }
 
     /// Keeps the last match before a tick.
     void collect_until(Tick before);
@@ -65,6 +84,7 @@ public:
     void port_access(u16 port, unsigned size, bool write, u32 value) override;
     void delivery(u8 vector, EventKind kind) override;
     void mode_changed() override;
+    bool goes_on() override;
 
 private:
     enum class State : u8 { Rest, Collect, Stop };
@@ -73,13 +93,23 @@ private:
         u8 cpl = 0;
         const char* mode = "";
     };
+    void look_up();
+    void watch_pages();
+    void unwatch_pages();
     bool wants(bool access = false) const;
     void access(PhysAddr address, unsigned length, bool write);
+    void table_write(PhysAddr address, unsigned length);
+    void look_again();
     bool found(Hit hit);
     Modes modes() const;
 
     Machine& machine_;
     What what_;
+    AddressSpace space_;
+    std::vector<Piece> pieces_;
+    std::vector<TableWalk> walks_; ///< of each page of each linear range
+    bool all_mapped_ = true;
+    bool stale_ = false; ///< a linear range may be elsewhere from the next boundary on
     State state_ = State::Rest;
     Tick limit_ = 0;
     bool inclusive_ = false;

@@ -14,8 +14,8 @@ bool in_video_window(const Probe::Range& range) {
 
 bool may_match(const Probe& probe, const Checkpoints& checkpoints, const Checkpoint* end_of_interval) {
     if (!probe.only_writes()) return true;
-    const auto& ranges = probe.what().ranges;
-    return std::any_of(ranges.begin(), ranges.end(), [&](const Probe::Range& range) {
+    return std::any_of(probe.pieces().begin(), probe.pieces().end(), [&](const Probe::Piece& piece) {
+        const Probe::Range& range = piece.range;
         if (!end_of_interval || checkpoints.may_have_changed(*end_of_interval, range.physical, range.length))
             return true;
         return in_video_window(range) && checkpoints.video_changed(*end_of_interval);

@@ -43,7 +43,6 @@ public:
     Page* known_watched(u64 linear, PhysAddr& out) const;
     /// May a store through this translation go to the page once those who watch its code or its page tables know?
     bool may_open(u64 linear, PhysAddr physical) const;
-    bool walk_for_debugger(u64 linear, PhysAddr& out) const;
 
     /// Drops every translation of every context.
     void flush_all();

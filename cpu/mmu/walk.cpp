@@ -152,34 +152,4 @@ Fault Mmu::walk_pae(u64 linear, Access access, bool user, Walk& out) {
     return Fault::none();
 }
 
-bool Mmu::walk_for_debugger(u64 linear, PhysAddr& out) const {
-    const CpuState& s = cpu_.s;
-    PhysicalMemory& memory = cpu_.memory;
-    u64 physical = linear;
-    if (s.cr0 & kCR0_PG) {
-        const bool pae = s.cr4 & kCR4_PAE;
-        const unsigned size = pae ? 8 : 4;
-        u64 directory = s.cr3 & 0xFFFFF000;
-        if (pae) {
-            const u64 pdpte = s.pdpte[(linear >> 30) & 3];
-            if (!(pdpte & kPresent)) return false;
-            directory = pdpte & 0xFFFFFF000;
-        }
-        const unsigned shift = pae ? 21 : 22;
-        const u64 index_mask = pae ? 0x1FF : 0x3FF;
-        const u64 pde = memory.read({a20(directory + ((linear >> shift) & index_mask) * size)}, size);
-        if (!(pde & kPresent)) return false;
-        if ((pde & kLarge) && (pae || (s.cr4 & kCR4_PSE))) {
-            const u64 in_page = (u64{1} << shift) - 1;
-            physical = (pde & 0xFFFFFF000 & ~in_page) | (linear & in_page);
-        } else {
-            const u64 pte = memory.read({a20((pde & 0xFFFFFF000) + ((linear >> 12) & index_mask) * size)}, size);
-            if (!(pte & kPresent)) return false;
-            physical = (pte & 0xFFFFFF000) | (linear & kPageMask);
-        }
-    }
-    out = {a20(physical)};
-    return true;
-}
-
 } // namespace r86

@@ -16,6 +16,7 @@ namespace {
 constexpr int kPollMs = 100;
 constexpr u64 kSliceNs = 20'000'000; ///< virtual time between two looks for an interrupt
 constexpr usize kMostMemory = 64 * 1024;
+constexpr u64 kLongestWatch = u64{16} << 20;
 
 std::string hex(std::span<const u8> bytes) {
     static constexpr char kDigits[] = "0123456789abcdef";
@@ -317,35 +318,26 @@ bool Server::point(const std::string& packet) {
         if (set) breakpoints_.push_back(address);
         return true;
     }
-    if (kind < '2' || kind > '4') return false;
+    if (kind < '2' || kind > '4' || length > kLongestWatch) return false;
     const auto same = [&](const Watch& w) { return w.kind == kind && w.address == address && w.length == length; };
     watches_.erase(std::remove_if(watches_.begin(), watches_.end(), same), watches_.end());
     if (set) watches_.push_back({kind, address, length});
     return true;
 }
 
-Probe::What Server::what(std::vector<const Watch*>& of_range) const {
+Probe::What Server::what() const {
     Probe::What wanted = catches_;
     wanted.breakpoints = breakpoints_;
     for (const Watch& watch : watches_)
-        for (u64 done = 0; done < watch.length;) {
-            const u64 linear = (watch.address + done) & 0xFFFFFFFF;
-            const u64 piece = std::min(watch.length - done, kPageSize - (linear & kPageMask));
-            PhysAddr physical;
-            if (machine_.cpu().translate_for_debugger({linear}, physical)) {
-                wanted.ranges.push_back({physical.value, piece, watch.kind != '2', watch.kind != '3'});
-                of_range.push_back(&watch);
-            }
-            done += piece;
-        }
+        wanted.linear.push_back({watch.address, watch.length, watch.kind != '2', watch.kind != '3'});
     return wanted;
 }
 
 void Server::stopped(const std::string& more) { connection_.send("T05thread:01;" + more); }
 
-std::string Server::watch_text(const std::optional<Probe::Hit>& hit, const std::vector<const Watch*>& of_range) const {
+std::string Server::watch_text(const std::optional<Probe::Hit>& hit) const {
     if (!hit || !hit->range) return hit && hit->breakpoint ? "hwbreak:;" : "";
-    const Watch& watch = *of_range[*hit->range];
+    const Watch& watch = watches_[*hit->range];
     char text[40];
     std::snprintf(text, sizeof text, "%s:%llx;",
                   watch.kind == '2'   ? "watch"
@@ -356,10 +348,9 @@ std::string Server::watch_text(const std::optional<Probe::Hit>& hit, const std::
 }
 
 void Server::resume() {
-    std::vector<const Watch*> of_range;
     std::string why;
     {
-        Probe probe(machine_, what(of_range));
+        Probe probe(machine_, what());
         probe.stop_from(machine_.now());
         for (;;) {
             const Tick end = session_.recording_end().value_or(0), before = machine_.now();
@@ -370,7 +361,7 @@ void Server::resume() {
             if (const auto packet = connection_.receive(0); packet && *packet == "\x03") break;
             if (!connection_.connected()) return;
         }
-        why = watch_text(probe.hit(), of_range);
+        why = watch_text(probe.hit());
         tell_catch(probe.hit());
     }
     stopped(why);
@@ -440,10 +431,9 @@ void Server::reverse_step() {
 void Server::reverse_resume() {
     Timeline* timeline = session_.timeline();
     if (!timeline) return connection_.send("E01");
-    std::vector<const Watch*> of_range;
     std::optional<Probe::Hit> hit;
     {
-        Probe probe(machine_, what(of_range));
+        Probe probe(machine_, what());
         const Searching searching(*this);
         const auto found = timeline->find_before(probe);
         if (found) hit = probe.hit();
@@ -451,7 +441,7 @@ void Server::reverse_resume() {
     if (timeline->gave_up()) return connection_.send("T02thread:01;"); // SIGINT, where it stood before
     timeline->seek(hit ? hit->tick : timeline->begin());
     tell_catch(hit);
-    stopped(hit ? watch_text(hit, of_range) : "replaylog:begin;");
+    stopped(hit ? watch_text(hit) : "replaylog:begin;");
 }
 
 } // namespace r86::gdb

@@ -36,7 +36,7 @@ private:
     void read_registers();
     void write_register(const std::string& arguments);
     bool point(const std::string& packet);
-    Probe::What what(std::vector<const Watch*>& of_range) const;
+    Probe::What what() const;
     void resume();
     void step();
     class Searching;
@@ -44,7 +44,7 @@ private:
     void reverse_resume();
     void reverse_step();
     void stopped(const std::string& more = "");
-    std::string watch_text(const std::optional<Probe::Hit>& hit, const std::vector<const Watch*>& of_range) const;
+    std::string watch_text(const std::optional<Probe::Hit>& hit) const;
 
     Session& session_;
     Machine& machine_;
