@@ -15,6 +15,7 @@ void IoBus::map_bar(const void* owner, u16 base, u16 count, PortHandler& handler
     Range* slot = nullptr;
     for (Range& range : ranges_)
         if (range.owner == owner) slot = &range;
+    if (slot && slot->base == base && slot->count == count) return;
     if (!slot) slot = &ranges_.emplace_back();
     *slot = {base, count, 0, &handler, owner, std::move(name)};
     rebuild_bars();

@@ -1,5 +1,5 @@
-// Interrupt controllers, timers, keyboard, clock, serial, parallel and system control ports; the local APIC and I/O
-// APIC.
+// Interrupt controllers, timers, keyboard, clock, serial, parallel and system control ports; local APIC, I/O APIC
+// and HPET.
 #include "tests/fuzz/fuzz_board.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                      {0x378, 3},
                                      {0xB2, 2},
                                      {0xB000, 64}},
-                                    {{0xFEE00000, 0x1000}, {0xFEC00000, 0x1000}}};
+                                    {{0xFEE00000, 0x1000}, {0xFEC00000, 0x1000}, {0xFED00000, 0x400}}};
     r86::fuzz_board(aim, data, size);
     return 0;
 }
