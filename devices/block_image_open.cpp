@@ -18,6 +18,34 @@ bool starts_with(std::span<const u8> header, std::string_view magic) {
     return header.size() >= magic.size() && std::memcmp(header.data(), magic.data(), magic.size()) == 0;
 }
 
+struct Signature {
+    const char* name;
+    usize offset;
+    std::string_view magic;
+};
+
+/// Formats of other programs: to take them for raw would show the guest their tables, and let it write over them.
+constexpr Signature kForeign[] = {
+    {"VHDX", 0, "vhdxfile"},
+    {"VDI (VirtualBox)", 0x40, "\x7F\x10\xDA\xBE"},
+    {"QED", 0, std::string_view("QED\0", 4)},
+    {"Parallels", 0, "WithoutFreeSpace"},
+    {"Parallels", 0, "WithouFreSpacExt"},
+    {"Bochs", 0, "Bochs Virtual HD Image"},
+};
+
+/// Images are often handed out packed.
+constexpr Signature kPacked[] = {
+    {"gzip", 0, "\x1F\x8B\x08"}, {"xz", 0, "\3757zXZ"}, {"zstd", 0, "\x28\xB5\x2F\xFD"},
+    {"bzip2", 0, "BZh"},         {"zip", 0, "PK\3\4"},  {"7-Zip", 0, "7z\xBC\xAF\x27\x1C"},
+};
+
+const Signature* find_signature(std::span<const u8> header, std::span<const Signature> all) {
+    for (const Signature& one : all)
+        if (header.size() >= one.offset && starts_with(header.subspan(one.offset), one.magic)) return &one;
+    return nullptr;
+}
+
 const char* kind_name(MediaKind kind) {
     switch (kind) {
     case MediaKind::Floppy: return "floppy image";
@@ -90,8 +118,10 @@ std::unique_ptr<BlockImage> open_format(std::unique_ptr<HostFile> file, const st
     if (format == "qcow2") return open_qcow2(std::move(file), writable, neighbours);
     if (format == "vhd") return open_vhd(std::move(file), writable, neighbours);
     if (format == "vmdk") return open_vmdk(std::move(file), writable, neighbours);
-    if (format == "vhdx")
-        throw UserError("image '" + file->path() + "' is in the format VHDX, which is not supported; convert it");
+    for (const Signature& foreign : kForeign)
+        if (format == foreign.name)
+            throw UserError("image '" + file->path() + "' is in the format " + format +
+                            ", which is not supported; convert it with qemu-img convert -O qcow2");
     throw UserError("unknown image format '" + format + "'; use raw, qcow2, vhd or vmdk");
 }
 
@@ -186,14 +216,17 @@ MediaKind probe_media(const std::string& path) {
 const char* format_of_header(std::span<const u8> header) {
     if (starts_with(header, "QFI\xFB")) return "qcow2";
     if (starts_with(header, "conectix")) return "vhd";
-    if (starts_with(header, "vhdxfile")) return "vhdx";
     if (starts_with(header, "KDMV") || starts_with(header, "COWD") || starts_with(header, "# Disk DescriptorFile"))
         return "vmdk";
-    return "raw";
+    const Signature* foreign = find_signature(header, kForeign);
+    return foreign ? foreign->name : "raw";
 }
 
 std::string probe_format(HostFile& file) {
-    const std::string format = format_of_header(read_header(file));
+    const Header header = read_header(file);
+    const std::string format = format_of_header(header);
+    if (const Signature* packed = format == "raw" ? find_signature(header, kPacked) : nullptr)
+        throw UserError("image '" + file.path() + "' is packed with " + packed->name + "; unpack it first");
     if (format != "raw" || file.size() < 2 * kProbedBytes) return format;
     Header last{}; // a fixed VHD has nothing but a footer
     if (!file.read(file.size() - kProbedBytes, last)) throw UserError("image " + file.error());

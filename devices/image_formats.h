@@ -30,7 +30,8 @@ std::unique_ptr<BlockImage> open_vmdk(std::unique_ptr<HostFile> file, bool writa
 /// would be taken for another format at the next start.
 std::unique_ptr<BlockImage> open_raw(std::unique_ptr<HostFile> file, u64 size, bool writable, bool guarded);
 
-/// The format that a file's first and last bytes claim; "raw" if none. Throws UserError if it cannot be read.
+/// The format that a file's first and last bytes claim, one that cannot be opened included; "raw" if none. Throws
+/// UserError if it cannot be read or is packed.
 std::string probe_format(HostFile& file);
 /// The same by the first sector alone.
 const char* format_of_header(std::span<const u8> header);

@@ -95,6 +95,31 @@ TEST_CASE("image: bad files are refused with a sentence that says what to do") {
     CHECK_THAT(refusal(scratch.file("q", qcow), MediaKind::Disk), Catch::Contains("version 0"));
 }
 
+TEST_CASE("image: other programs' formats and packed files are no raw disks") {
+    const auto beginning = [](usize offset, std::string_view magic) {
+        std::vector<u8> bytes(4096);
+        std::memcpy(&bytes[offset], magic.data(), magic.size());
+        return bytes;
+    };
+    const std::pair<std::vector<u8>, const char*> all[] = {
+        {beginning(0, "vhdxfile"), "format VHDX"},
+        {beginning(0x40, "\x7F\x10\xDA\xBE"), "format VDI"},
+        {beginning(0, std::string_view("QED\0", 4)), "format QED"},
+        {beginning(0, "WithoutFreeSpace"), "format Parallels"},
+        {beginning(0, "Bochs Virtual HD Image"), "format Bochs"},
+        {beginning(0, "\x1F\x8B\x08"), "packed with gzip"},
+        {beginning(0, "\3757zXZ"), "packed with xz"},
+        {beginning(0, "PK\3\4"), "packed with zip"},
+    };
+    Scratch scratch;
+    for (const auto& [bytes, sentence] : all) {
+        const std::string path = scratch.file("image", bytes);
+        CHECK_THAT(refusal(path, MediaKind::Disk), Catch::Contains(sentence));
+        CHECK_THAT(refusal(path, MediaKind::Floppy), Catch::Contains(sentence));
+        CHECK(refusal(path, MediaKind::Disk, {.format = "raw"}).empty()); // who says so gets it
+    }
+}
+
 TEST_CASE("image: a second writer is kept out, readers share") {
     Scratch scratch;
     const std::string path = scratch.file("disk.img", std::vector<u8>(1024));
