@@ -205,8 +205,9 @@ MediaKind probe_media(const std::string& path) {
         if (!file->read(kStandardIdentifier, volume)) throw UserError("image " + file->error());
         if (starts_with(volume, "CD001")) return MediaKind::Cd;
     }
-    if (has_suffix(path, ".iso")) return MediaKind::Cd;
+    if (has_suffix(path, ".iso") || has_suffix(path, ".cue")) return MediaKind::Cd;
     const Header header = read_header(*file);
+    if (has_raw_cd_sectors(header, file->size())) return MediaKind::Cd;
     if (file->size() > kLargestFloppy || probe_format(*file) != "raw") return MediaKind::Disk;
     const FloppyGeometry* geometry = floppy_geometry(file->size());
     if (geometry->bytes() == file->size()) return MediaKind::Floppy;
@@ -243,7 +244,11 @@ std::unique_ptr<BlockImage> open_image(const std::string& path, MediaKind kind, 
     const std::string subject = std::string(what) + " '" + path + "' ";
     const bool writable = !protect && !options.snapshot && !file->read_only();
     std::unique_ptr<BlockImage> image;
-    if (format == "raw") {
+    if (format == "raw" && kind == MediaKind::Cd && has_raw_cd_sectors(read_header(*file), file->size())) {
+        image = open_raw_cd(std::move(file));
+    } else if (format == "raw") {
+        if (kind == MediaKind::Cd && has_suffix(path, ".cue"))
+            throw UserError(subject + "is a cue sheet; give the .bin file that it names");
         const u64 size = checked_size(file->size(), subject, kind);
         image = open_raw(std::move(file), size, writable, probed);
     } else {

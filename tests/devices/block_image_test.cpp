@@ -120,6 +120,38 @@ TEST_CASE("image: other programs' formats and packed files are no raw disks") {
     }
 }
 
+TEST_CASE("image: a CD of whole sectors shows the data in them") {
+    Scratch scratch;
+    for (const u8 mode : {1, 2}) {
+        const usize data_at = mode == 1 ? 16 : 24;
+        std::vector<u8> file, data;
+        for (u32 sector = 0; sector < 20; ++sector) {
+            std::vector<u8> raw(2352, 0xEE);
+            std::memset(&raw[0], 0xFF, 12);
+            raw[0] = raw[11] = 0;
+            raw[15] = mode;
+            for (usize i = 0; i < 2048; ++i) raw[data_at + i] = static_cast<u8>(sector * 7 + i);
+            if (sector == 16) std::memcpy(&raw[data_at + 1], "CD001", 5);
+            file.insert(file.end(), raw.begin(), raw.end());
+            data.insert(data.end(), raw.begin() + static_cast<std::ptrdiff_t>(data_at),
+                        raw.begin() + static_cast<std::ptrdiff_t>(data_at) + 2048);
+        }
+        const std::string path = scratch.file("cd.bin", file);
+        CHECK(probe_media(path) == MediaKind::Cd);
+        auto image = open_image(path, MediaKind::Cd);
+        REQUIRE(image->size() == data.size());
+        CHECK(image->read_only());
+        std::vector<u8> all(data.size()), piece(3000);
+        REQUIRE(image->read(0, all));
+        CHECK(all == data);
+        REQUIRE(image->read(2000, piece));
+        CHECK(std::equal(piece.begin(), piece.end(), data.begin() + 2000));
+        CHECK_FALSE(image->read(data.size() - 1, piece));
+    }
+    const std::string_view sheet = "FILE \"cd.bin\" BINARY\n  TRACK 01 MODE1/2352\n";
+    CHECK_THAT(refusal(scratch.file("cd.cue", {sheet.begin(), sheet.end()}), MediaKind::Cd), Catch::Contains(".bin"));
+}
+
 TEST_CASE("image: a second writer is kept out, readers share") {
     Scratch scratch;
     const std::string path = scratch.file("disk.img", std::vector<u8>(1024));
