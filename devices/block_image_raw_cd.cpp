@@ -1,5 +1,5 @@
-/// A CD as whole sectors of 2352 bytes (".bin"), of which drives see the user data: ECMA-130, 14 "Digital Data
-/// Structure". NOT IMPLEMENTED: cue sheets; tracks behind the first one, audio for instance, are sectors like its own.
+/// A CD as whole sectors of 2352 bytes (".bin"), of which drives see the user data: ECMA-130, 14 "Digital sectors".
+/// NOT IMPLEMENTED: cue sheets; tracks behind the first one, audio for instance, are sectors like its own.
 #include "core/error.h"
 #include "devices/cd_sector.h"
 #include "devices/image_formats.h"

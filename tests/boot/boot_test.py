@@ -21,6 +21,7 @@ import guests_firmware
 import guests_folders
 import guests_installer
 import guests_kernels
+import guests_loaders
 import guests_power
 import guests_small
 import guests_tools
@@ -30,7 +31,7 @@ from harness import SKIP, Context, Skip
 TESTS = {
     name: function
     for module in (guests_small, guests_dos, guests_installer, guests_folders, guests_tools, guests_debian, guests_power, guests_video,
-                   guests_firmware, guests_kernels)
+                   guests_firmware, guests_kernels, guests_loaders)
     for name, function in inspect.getmembers(module, inspect.isfunction)
     if function.__module__ == module.__name__ and not name.startswith("_") and list(inspect.signature(function).parameters) == ["test"]
 }
