@@ -96,7 +96,9 @@ Stop Machine::run_until(Tick target) {
             if (stop_on_dead_halt_ && halt_is_dead()) return {StopReason::DeadHalt, 0};
             skip_to(limit);
             break;
-        case RunStop::Breakpoint: return {StopReason::Breakpoint, 0};
+        case RunStop::Breakpoint:
+            interrupted_ = false; // it has stopped
+            return {StopReason::Breakpoint, 0};
         case RunStop::Shutdown:
             pc_.clock.set_now(cpu.s.tick);
             log_.write(LogCategory::Warning, "triple fault at tick %llu", static_cast<unsigned long long>(cpu.s.tick));

@@ -179,12 +179,12 @@ void Probe::look_again() {
 }
 
 bool Probe::goes_on() {
-    if (!std::exchange(stale_, false) || hit_) return false;
+    if (!std::exchange(stale_, false)) return false;
     if (!space_.paging) space_ = address_space(machine_.cpu().s);
     unwatch_pages();
     look_up();
     watch_pages();
-    return true;
+    return !hit_;
 }
 
 void Probe::memory_write(PhysAddr address, unsigned length) {
