@@ -207,7 +207,7 @@ MediaKind probe_media(const std::string& path) {
     }
     if (has_suffix(path, ".iso") || has_suffix(path, ".cue")) return MediaKind::Cd;
     const Header header = read_header(*file);
-    if (has_raw_cd_sectors(header, file->size())) return MediaKind::Cd;
+    if (raw_cd_data_at(header, file->size())) return MediaKind::Cd;
     if (file->size() > kLargestFloppy || probe_format(*file) != "raw") return MediaKind::Disk;
     const FloppyGeometry* geometry = floppy_geometry(file->size());
     if (geometry->bytes() == file->size()) return MediaKind::Floppy;
@@ -244,8 +244,9 @@ std::unique_ptr<BlockImage> open_image(const std::string& path, MediaKind kind, 
     const std::string subject = std::string(what) + " '" + path + "' ";
     const bool writable = !protect && !options.snapshot && !file->read_only();
     std::unique_ptr<BlockImage> image;
-    if (format == "raw" && kind == MediaKind::Cd && has_raw_cd_sectors(read_header(*file), file->size())) {
-        image = open_raw_cd(std::move(file));
+    const bool raw_cd = format == "raw" && kind == MediaKind::Cd;
+    if (const usize data_at = raw_cd ? raw_cd_data_at(read_header(*file), file->size()) : 0) {
+        image = open_raw_cd(std::move(file), data_at);
     } else if (format == "raw") {
         if (kind == MediaKind::Cd && has_suffix(path, ".cue"))
             throw UserError(subject + "is a cue sheet; give the .bin file that it names");

@@ -1,11 +1,9 @@
 /// A CD as whole sectors of 2352 bytes (".bin"), of which drives see the user data: ECMA-130, 14 "Digital sectors".
 /// NOT IMPLEMENTED: cue sheets; tracks behind the first one, audio for instance, are sectors like its own.
-#include "core/error.h"
 #include "devices/cd_sector.h"
 #include "devices/image_formats.h"
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 namespace r86 {
 
@@ -50,16 +48,15 @@ private:
 
 } // namespace
 
-bool has_raw_cd_sectors(std::span<const u8> header, u64 file_bytes) {
+usize raw_cd_data_at(std::span<const u8> header, u64 file_bytes) {
     constexpr std::array<u8, 12> kSync = {0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00};
-    return header.size() > kModeAt && file_bytes >= kRawSectorBytes && file_bytes % kRawSectorBytes == 0 &&
-           std::equal(kSync.begin(), kSync.end(), header.begin()) && (header[kModeAt] == 1 || header[kModeAt] == 2);
+    if (header.size() <= kModeAt || file_bytes < kRawSectorBytes || file_bytes % kRawSectorBytes) return 0;
+    if (!std::equal(kSync.begin(), kSync.end(), header.begin())) return 0;
+    return header[kModeAt] == 1 ? kRawUserData : header[kModeAt] == 2 ? kMode2Data : 0;
 }
 
-std::unique_ptr<BlockImage> open_raw_cd(std::unique_ptr<HostFile> file) {
-    std::array<u8, kModeAt + 1> header{};
-    if (!file->read(0, header)) throw UserError("image " + file->error());
-    return std::make_unique<RawCdImage>(std::move(file), header[kModeAt] == 2 ? kMode2Data : kRawUserData);
+std::unique_ptr<BlockImage> open_raw_cd(std::unique_ptr<HostFile> file, usize data_at) {
+    return std::make_unique<RawCdImage>(std::move(file), data_at);
 }
 
 } // namespace r86

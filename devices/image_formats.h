@@ -30,9 +30,10 @@ std::unique_ptr<BlockImage> open_vmdk(std::unique_ptr<HostFile> file, bool writa
 /// would be taken for another format at the next start.
 std::unique_ptr<BlockImage> open_raw(std::unique_ptr<HostFile> file, u64 size, bool writable, bool guarded);
 
-/// A CD with sync, header and parities in each sector, and a file of such; `header` is its beginning.
-bool has_raw_cd_sectors(std::span<const u8> header, u64 file_bytes);
-std::unique_ptr<BlockImage> open_raw_cd(std::unique_ptr<HostFile> file);
+/// Where the data begin in each sector of a CD that has sync, header and parities as well; 0: no such file. `header` is
+/// the file's beginning.
+usize raw_cd_data_at(std::span<const u8> header, u64 file_bytes);
+std::unique_ptr<BlockImage> open_raw_cd(std::unique_ptr<HostFile> file, usize data_at);
 
 /// The format that a file's first and last bytes claim, one that cannot be opened included; "raw" if none. Throws
 /// UserError if it cannot be read or is packed.

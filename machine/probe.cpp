@@ -66,9 +66,9 @@ void Probe::look_up() {
     all_mapped_ = true;
     for (const Range& range : what_.ranges) pieces_.push_back({range, pieces_.size()});
     for (usize i = 0; i < what_.linear.size(); ++i) {
-        const LinearRange& range = what_.linear[i];
+        const Range& range = what_.linear[i];
         for (u64 done = 0; done < range.length;) {
-            const u64 linear = (range.linear + done) & 0xFFFFFFFF;
+            const u64 linear = (range.address + done) & 0xFFFFFFFF;
             const u64 length = std::min(range.length - done, kPageSize - (linear & kPageMask));
             walks_.push_back(walk_tables(machine_.pc().memory, space_, linear));
             if (walks_.back().mapped)
@@ -80,32 +80,30 @@ void Probe::look_up() {
     }
 }
 
-void Probe::watch_pages() {
-    PhysicalMemory& memory = machine_.pc().memory;
-    for (const Piece& piece : pieces_)
-        for_pages(piece.range.physical, piece.range.length, [&](PhysAddr page) {
-            memory.watch(page,
-                         static_cast<u8>((piece.range.write ? kWatchDebug : 0) | (piece.range.read ? kWatchRead : 0)));
-        });
+template <class F>
+void Probe::for_watched_pages(F&& f) const {
+    for (const auto& [range, index] : pieces_) {
+        const auto bits = static_cast<u8>((range.write ? kWatchDebug : 0) | (range.read ? kWatchRead : 0));
+        for_pages(range.address, range.length, [&](PhysAddr page) { f(page, bits); });
+    }
     for (const TableWalk& walk : walks_)
         for (const PageEntry& entry : walk)
-            for_pages(entry.physical, entry.bytes, [&](PhysAddr page) { memory.watch(page, kWatchDebug); });
+            for_pages(entry.physical, entry.bytes, [&](PhysAddr page) { f(page, u8{kWatchDebug}); });
     if (!pieces_.empty() || !walks_.empty()) machine_.cpu().watches_changed();
 }
 
+void Probe::watch_pages() {
+    for_watched_pages([&](PhysAddr page, u8 bits) { machine_.pc().memory.watch(page, bits); });
+}
+
 void Probe::unwatch_pages() {
-    PhysicalMemory& memory = machine_.pc().memory;
-    const auto unwatch = [&](PhysAddr page) { memory.unwatch(page, kWatchDebug | kWatchRead); };
-    for (const Piece& piece : pieces_) for_pages(piece.range.physical, piece.range.length, unwatch);
-    for (const TableWalk& walk : walks_)
-        for (const PageEntry& entry : walk) for_pages(entry.physical, entry.bytes, unwatch);
-    if (!pieces_.empty() || !walks_.empty()) machine_.cpu().watches_changed();
+    for_watched_pages([&](PhysAddr page, u8 bits) { machine_.pc().memory.unwatch(page, bits); });
 }
 
 bool Probe::only_writes() const {
     const bool others = !what_.breakpoints.empty() || !what_.ports_read.empty() || !what_.ports_written.empty() ||
                         what_.vectors.any() || what_.cr3 || what_.cpl || what_.mode;
-    const auto reads = [](const auto& range) { return range.read; };
+    const auto reads = [](const Range& range) { return range.read; };
     return !others && std::none_of(what_.ranges.begin(), what_.ranges.end(), reads) &&
            std::none_of(what_.linear.begin(), what_.linear.end(), reads);
 }
@@ -156,7 +154,7 @@ bool Probe::at_breakpoint(u64 linear) {
 void Probe::access(PhysAddr address, unsigned length, bool write) {
     if (!wants(true)) return;
     for (const auto& [range, index] : pieces_) {
-        if (!(write ? range.write : range.read) || !overlap(address, length, range.physical, range.length)) continue;
+        if (!(write ? range.write : range.read) || !overlap(address, length, range.address, range.length)) continue;
         found({0,
                text("%s phys:%08llx %u", write ? "write" : "read", static_cast<unsigned long long>(address.value),
                     length),

@@ -22,21 +22,15 @@ class Machine;
 class Probe final : public CpuWatcher {
 public:
     struct Range {
-        u64 physical = 0;
-        u64 length = 1;
-        bool read = false;
-        bool write = true;
-    };
-    struct LinearRange {
-        u64 linear = 0;
+        u64 address = 0;
         u64 length = 1;
         bool read = false;
         bool write = true;
     };
     struct What {
         std::vector<u64> breakpoints{}; ///< linear addresses of instructions
-        std::vector<Range> ranges{};
-        std::vector<LinearRange> linear{};
+        std::vector<Range> ranges{};    ///< physical
+        std::vector<Range> linear{};
         std::vector<u16> ports_read{};
         std::vector<u16> ports_written{};
         std::bitset<256> vectors{};
@@ -59,7 +53,7 @@ public:
     const What& what() const { return what_; }
     /// Nothing but writes to RAM: intervals in which its pages did not change need no look.
     bool only_writes() const;
-    /// A range, or what stands behind one page of a linear range now.
+    /// A physical range, or what stands behind one page of a linear range now.
     struct Piece {
         Range range;
         usize index = 0; ///< as in Hit::range
@@ -94,6 +88,9 @@ private:
         const char* mode = "";
     };
     void look_up();
+    /// Calls f(page, PageWatch bits) for all that is to be watched now.
+    template <class F>
+    void for_watched_pages(F&& f) const;
     void watch_pages();
     void unwatch_pages();
     bool wants(bool access = false) const;

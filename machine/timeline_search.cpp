@@ -9,14 +9,14 @@ namespace {
 
 /// A write to the legacy window changes video memory, where it is plain memory at all.
 bool in_video_window(const Probe::Range& range) {
-    return range.physical < 0xC0000 && range.physical + range.length > 0xA0000;
+    return range.address < 0xC0000 && range.address + range.length > 0xA0000;
 }
 
 bool may_match(const Probe& probe, const Checkpoints& checkpoints, const Checkpoint* end_of_interval) {
     if (!probe.only_writes()) return true;
     return std::any_of(probe.pieces().begin(), probe.pieces().end(), [&](const Probe::Piece& piece) {
         const Probe::Range& range = piece.range;
-        if (!end_of_interval || checkpoints.may_have_changed(*end_of_interval, range.physical, range.length))
+        if (!end_of_interval || checkpoints.may_have_changed(*end_of_interval, range.address, range.length))
             return true;
         return in_video_window(range) && checkpoints.video_changed(*end_of_interval);
     });
