@@ -96,6 +96,17 @@ private:
     std::set<u64> changed_;
 };
 
+/// A medium that nobody writes.
+class ReadOnlyImage : public BlockImage {
+public:
+    bool read_only() const override { return true; }
+
+protected:
+    bool do_write(u64, std::span<const u8>) override { return false; }
+    bool do_flush() override { return true; }
+    bool do_revert(u64) override { return false; }
+};
+
 /// Writes stay in memory by cluster; the base is only read (`--snapshot`).
 class SnapshotOverlay final : public BlockImage {
 public:

@@ -12,12 +12,11 @@ namespace {
 constexpr usize kDataBytes = 2048, kModeAt = 15;
 constexpr usize kMode2Data = 24; ///< behind sync and header, and the subheader of CD-ROM XA
 
-class RawCdImage final : public BlockImage {
+class RawCdImage final : public ReadOnlyImage {
 public:
     RawCdImage(std::unique_ptr<HostFile> file, usize data_at)
         : file_(std::move(file)), size_(file_->size() / kRawSectorBytes * kDataBytes), data_at_(data_at) {}
     u64 size() const override { return size_; }
-    bool read_only() const override { return true; }
     const std::string& name() const override { return file_->path(); }
     void describe(ImageFacts& facts) const override {
         facts.format = "raw sectors";
@@ -36,9 +35,6 @@ protected:
         }
         return true;
     }
-    bool do_write(u64, std::span<const u8>) override { return false; }
-    bool do_flush() override { return true; }
-    bool do_revert(u64) override { return false; }
 
 private:
     std::unique_ptr<HostFile> file_;

@@ -9,7 +9,7 @@
 
 namespace r86 {
 
-class DirectoryImage final : public BlockImage {
+class DirectoryImage final : public ReadOnlyImage {
 public:
     explicit DirectoryImage(std::string name) : name_(std::move(name)) {}
 
@@ -20,13 +20,10 @@ public:
     void set_size(u64 bytes) { size_ = bytes; }
 
     u64 size() const override { return size_; }
-    bool read_only() const override { return true; }
     const std::string& name() const override { return name_; }
 
 protected:
     bool do_read(u64 offset, std::span<u8> out) override;
-    bool do_write(u64, std::span<const u8>) override { return false; }
-    bool do_flush() override { return true; }
     bool do_revert(u64) override { return true; } // it never changes
 
 private:

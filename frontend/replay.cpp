@@ -19,12 +19,11 @@ namespace r86 {
 namespace {
 
 /// An image as it was when the recording began: what was overwritten since comes from the recording.
-class ImageAtStart final : public BlockImage {
+class ImageAtStart final : public ReadOnlyImage {
 public:
     ImageAtStart(std::unique_ptr<BlockImage> file, u64 size, std::string name)
         : file_(std::move(file)), size_(size), name_(std::move(name)) {}
     u64 size() const override { return size_; }
-    bool read_only() const override { return true; }
     const std::string& name() const override { return name_; }
     void put(u64 cluster, std::vector<u8> content) { old_[cluster] = std::move(content); }
 
@@ -46,9 +45,6 @@ protected:
         }
         return true;
     }
-    bool do_write(u64, std::span<const u8>) override { return false; }
-    bool do_flush() override { return true; }
-    bool do_revert(u64) override { return false; }
 
 private:
     std::unique_ptr<BlockImage> file_;
