@@ -15,7 +15,7 @@ BochsVbe::BochsVbe(Log& log, u32 vram_bytes, std::function<void()> changed, std:
 void BochsVbe::reset() { state_ = State{}; }
 
 void BochsVbe::visit(StateVisitor& v) {
-    auto& [index, id, xres, yres, bpp, enable, bank, virt_width, x_offset, y_offset] = state_;
+    auto& [index, id, xres, yres, bpp, enable, bank, virt_width, x_offset, y_offset, ddc_enabled, ddc] = state_;
     v.field("index", index);
     v.field("id", id);
     v.field("xres", xres);
@@ -26,6 +26,8 @@ void BochsVbe::visit(StateVisitor& v) {
     v.field("virt_width", virt_width);
     v.field("x_offset", x_offset);
     v.field("y_offset", y_offset);
+    v.field("ddc_enabled", ddc_enabled);
+    v.field("ddc", ddc);
     if (v.loading()) { // a damaged file must not bring what no write could
         xres = std::clamp<u16>(xres, 1, kMaxWidth);
         yres = std::clamp<u16>(yres, 1, kMaxHeight);
@@ -50,30 +52,45 @@ u32 BochsVbe::virtual_height() const {
 }
 
 u8 BochsVbe::read8(u16 offset) {
-    if (offset == 2) return static_cast<u8>(read_data() >> 8);
+    if (offset == 2) return static_cast<u8>(get(state_.index) >> 8);
     return static_cast<u8>(read16(offset));
 }
 
-/// The registers are 16 bits wide; a byte reaches the index only, as no register is complete with half of its bits.
+/// The registers are 16 bits wide; a byte reaches the index and the wires of the monitor only, as no other register is
+/// complete with half of its bits.
 void BochsVbe::write8(u16 offset, u8 value) {
     if (offset == 0)
         state_.index = value;
+    else if (offset == 1 && state_.index == kDdc)
+        write_ddc(value);
     else
         log_.write(LogCategory::Video, "VBE: byte write of %02Xh to the data port ignored", value);
 }
 
-u16 BochsVbe::read16(u16 offset) { return offset == 0 ? state_.index : read_data(); }
+u16 BochsVbe::read16(u16 offset) { return offset == 0 ? state_.index : get(state_.index); }
 
 void BochsVbe::write16(u16 offset, u16 value) {
     if (offset == 0)
         state_.index = value;
     else
-        write_data(value);
+        set(state_.index, value);
 }
 
-u16 BochsVbe::read_data() const {
+u16 BochsVbe::read_ddc() const {
+    const Ddc& wires = state_.ddc;
+    if (!state_.ddc_enabled) return kDck | kDda | kDckIn | kDdaIn;
+    return static_cast<u16>(kDdcEnabled | (wires.clock() ? kDck | kDckIn : 0) | (wires.host_data() ? kDda : 0) |
+                            (wires.data() ? kDdaIn : 0));
+}
+
+void BochsVbe::write_ddc(u16 value) {
+    state_.ddc_enabled = value & kDdcEnabled;
+    if (state_.ddc_enabled) state_.ddc.drive(value & kDck, value & kDda);
+}
+
+u16 BochsVbe::get(u16 index) const {
     const bool caps = state_.enable & kGetCaps;
-    switch (state_.index) {
+    switch (index) {
     case kId: return state_.id;
     case kXres: return caps ? kMaxWidth : state_.xres;
     case kYres: return caps ? kMaxHeight : state_.yres;
@@ -85,12 +102,13 @@ u16 BochsVbe::read_data() const {
     case kXOffset: return state_.x_offset;
     case kYOffset: return state_.y_offset;
     case kMemory64K: return static_cast<u16>(vram_bytes_ >> 16);
+    case kDdc: return read_ddc();
     default: return 0;
     }
 }
 
-void BochsVbe::write_data(u16 value) {
-    switch (state_.index) {
+void BochsVbe::set(u16 index, u16 value) {
+    switch (index) {
     case kId:
         // A guest asks for a version by writing it; what this chip is not, does not stick.
         if (value >= 0xB0C0 && value <= 0xB0C5) state_.id = value;
@@ -115,6 +133,7 @@ void BochsVbe::write_data(u16 value) {
         break;
     case kXOffset: state_.x_offset = value; break;
     case kYOffset: state_.y_offset = value; break;
+    case kDdc: write_ddc(value); return;
     default: return;
     }
     changed_();

@@ -2,10 +2,11 @@
 /// Bochs VBE extensions ("DISPI"): a register file that switches a VGA into packed-pixel modes.
 /// Data sheet: Bochs, "VBE Display API" (bochs/iodev/display, version B0C5h).
 /// In a PC: index port 1CEh, data port 1CFh (16 bits wide; data also at 1D0h); driven by the VGA BIOS and by drivers.
-/// NOT IMPLEMENTED: DDC (index 0Bh), moving the frame buffer by register (it is a PCI BAR).
+/// NOT IMPLEMENTED: moving the frame buffer by register (it is a PCI BAR).
 #include "core/bus.h"
 #include "core/log.h"
 #include "core/state_visitor.h"
+#include "devices/ddc.h"
 #include <functional>
 
 namespace r86 {
@@ -25,6 +26,10 @@ public:
     void write8(u16 offset, u8 value) override;
     u16 read16(u16 offset) override;
     void write16(u16 offset, u16 value) override;
+
+    /// The registers by number, as the memory-mapped copy of them has it; one that does not exist reads 0.
+    u16 get(u16 index) const;
+    void set(u16 index, u16 value);
 
     bool enabled() const { return state_.enable & kEnabled; }
     bool packed() const { return enabled() && state_.bpp != 4; } ///< memory is linear, not planes
@@ -53,9 +58,11 @@ private:
         kVirtHeight,
         kXOffset,
         kYOffset,
-        kMemory64K
+        kMemory64K,
+        kDdc
     };
     enum EnableBit : u16 { kEnabled = 0x01, kGetCaps = 0x02, kDac8Bit = 0x20, kLinear = 0x40, kNoClear = 0x80 };
+    enum DdcBit : u16 { kDck = 0x01, kDda = 0x02, kDckIn = 0x04, kDdaIn = 0x08, kDdcEnabled = 0x80 };
 
     struct State {
         u16 index = 0;
@@ -68,10 +75,12 @@ private:
         u16 virt_width = 640;
         u16 x_offset = 0;
         u16 y_offset = 0;
+        bool ddc_enabled = false;
+        Ddc ddc;
     };
 
-    u16 read_data() const;
-    void write_data(u16 value);
+    u16 read_ddc() const;
+    void write_ddc(u16 value);
     void write_enable(u16 value);
     u32 max_virtual_width() const;
     u32 virtual_height() const;

@@ -41,7 +41,7 @@ public:
     u8 read8(u16 offset) override;
     void write8(u16 offset, u8 value) override;
     /// Ports 1CEh-1D0h.
-    PortHandler& vbe_ports() { return vbe_; }
+    BochsVbe& vbe() { return vbe_; }
     /// A0000h-BFFFFh.
     MmioHandler& window() { return memory_; }
     /// The linear frame buffer. Whoever maps it may write to it directly while a VBE mode is on, and goes through

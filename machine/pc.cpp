@@ -31,7 +31,7 @@ Pc::Pc(MachineConfig& config, Log& log_)
       cpu(model, memory, io, clock, log), bios(config.bios.empty() ? copy(bundled_bios().bytes) : config.bios),
       bios_low(low_window(bios)), hpet(config.hpet ? std::make_unique<Hpet>(events) : nullptr),
       io_apic(hpet || config.isa_debug_exit ? 0xFFFFFF : 0xFFFF), rtc(events, config.rtc), pmc(memory, 0x1AF4, 0x1100),
-      pci_vga(vga.vram(), vga.memory().linear(), choose_vgabios(config)) {
+      pci_vga(vga.vram(), vga.memory().linear(), vga_mmio, choose_vgabios(config)) {
     wire_processor();
     wire_apics();
     if (hpet) wire_hpet();
@@ -183,7 +183,7 @@ void Pc::wire_ports() {
     io.map(0x0C0, 32, dma.word_controller(), "dma 2");
     io.map(0x0F0, 2, coprocessor, "coprocessor error");
     io.map(0x170, 8, ide_secondary.command_block(), "ide secondary");
-    io.map(0x1CE, 3, vga.vbe_ports(), "vbe");
+    io.map(0x1CE, 3, vga.vbe(), "vbe");
     io.map(0x1F0, 8, ide_primary.command_block(), "ide primary");
     io.map(0x2F8, 8, serial[1], "com2");
     io.map(0x376, 1, ide_secondary.control_block(), "ide secondary control");

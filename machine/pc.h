@@ -30,6 +30,7 @@
 #include "devices/ps2_mouse.h"
 #include "devices/system_control.h"
 #include "devices/vga.h"
+#include "devices/vga_mmio.h"
 #include "machine/config.h"
 #include "machine/irq_lines.h"
 #include <functional>
@@ -134,6 +135,7 @@ public:
     Piix4Isa isa_bridge;
     Piix4Ide ide_function{bus_master};
     Piix4Pm pm{events};
+    VgaMmio vga_mmio{vga};
     PciVga pci_vga;
 
 private:

@@ -68,8 +68,11 @@ def grub_legacy_floppy(test):
     return floppy
 
 
-def u_boot_rom(test):
-    return test.package("u-boot-qemu") / "usr/lib/u-boot/qemu-x86/u-boot.rom"
+def u_boot_firmware(test):
+    """With Bochs's VGA BIOS: U-Boot starts option ROMs with limits of 64 KiB, where SeaVGABIOS reads the adapter's
+    registers in memory and gets a general protection fault. QEMU's TCG checks no limits in real mode."""
+    return ["--bios", test.package("u-boot-qemu") / "usr/lib/u-boot/qemu-x86/u-boot.rom",
+            "--vgabios", test.package("vgabios") / "usr/share/vgabios/vgabios.bin"]
 
 
 def gnu_mach(test):

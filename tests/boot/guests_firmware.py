@@ -1,5 +1,6 @@
 """Other firmware and boot loaders than SeaBIOS and its like: U-Boot, the LGPL VGA BIOS, GRUB Legacy."""
 import guest_media
+from png_reader import read_png
 
 U_BOOT = '''
 wait-serial "Hit any key" 30
@@ -13,7 +14,7 @@ def u_boot(test):
     text = test.scratch / "hello.txt"
     text.write_text("U-Boot reads this.\n")
     log = test.scratch / "serial.log"
-    test.run(["--memory", "128M", "--bios", guest_media.u_boot_rom(test), "--disk", test.partitioned_disk(32, text), "--serial", f"file:{log}"],
+    test.run(["--memory", "128M", *guest_media.u_boot_firmware(test), "--disk", test.partitioned_disk(32, text), "--serial", f"file:{log}"],
              U_BOOT + '''
 wait-screen-size 1024x768 5
 wait-screen "Hit any key" 5
@@ -35,7 +36,7 @@ def u_boot_linux(test):
     """U-Boot loads Debian's kernel and RAM disk from the partition and starts them without any BIOS service."""
     kernel, initrd = test.debian_kernel()
     disk = test.partitioned_disk(32, kernel, initrd)
-    test.run(["--memory", "192M", "--bios", guest_media.u_boot_rom(test), "--disk", disk], U_BOOT + '''
+    test.run(["--memory", "192M", *guest_media.u_boot_firmware(test), "--disk", disk], U_BOOT + '''
 type-serial "ide reset\\n"
 wait-serial "=> " 30
 type-serial "load ide 0:1 1000000 vmlinuz\\n"
@@ -59,25 +60,33 @@ def seabios_others(test):
 
 
 def uefi_shell(test):
-    """EDK II's 32-bit UEFI firmware from Debian 13: its shell on the serial line finds the disk's file and reads it."""
+    """EDK II's 32-bit UEFI firmware from Debian 13: its shell on the serial line and in a graphics mode finds the disk's
+    file and reads it, told by either keyboard."""
     parts = test.package("ovmf-ia32", release="trixie") / "usr/share/OVMF"
     rom = test.scratch / "ovmf32.fd"
     rom.write_bytes((parts / "OVMF32_VARS_4M.fd").read_bytes() + (parts / "OVMF32_CODE_4M.fd").read_bytes())
     text = test.scratch / "hello.txt"
     text.write_text("The UEFI shell reads this.\n")
-    test.run(["--memory", "256M", "--bios", rom, "--disk", test.partitioned_disk(32, text)], '''
+    shell = test.scratch / "shell.png"
+    test.run(["--memory", "256M", "--bios", rom, "--disk", test.partitioned_disk(32, text)], rf'''
 wait-serial "Press ESC" 120
 type-serial "\x1b"
 wait-serial "Shell> " 20
-type-serial "fs0:\r"
+wait-screen-size 1024x768 1
+type "fs0:\n"
 wait-serial /FS0:.> / 20
 type-serial "type hello.txt\r"
 wait-serial "The UEFI shell reads this." 20
 type-serial "mem 0 10\r"
 wait-serial "Memory Address" 20
+run-seconds 1
+screenshot {shell}
 type-serial "reset -s\r"
 run-seconds 20
 ''')
+    width, height, pixels = read_png(shell)
+    yellow = sum(pixel[0] > 200 and pixel[1] > 200 and pixel[2] < 100 for pixel in pixels)
+    assert (width, height) == (1024, 768) and yellow > 300, f"no prompt in yellow: {yellow} pixels"
 
 
 def lgpl_vgabios(test):

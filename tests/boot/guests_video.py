@@ -1,4 +1,4 @@
-"""The BIOS's video modes, drawn through INT 10h by a boot sector: every pixel of every mode is compared."""
+"""What boot sectors see of the VGA BIOS: every pixel of every mode that INT 10h sets, and the monitor's EDID."""
 from png_reader import read_png
 
 
@@ -50,3 +50,21 @@ def int10_modes(test):
                  lambda x, y: colours[(x // across ^ y // down) & (len(colours) - 1)])
     own = [(_wide(i // 4), _wide(63 - i // 4), _wide(i * 5 & 63)) for i in range(256)]
     _compare(test.scratch / "vbe.png", "101h", (640, 480), lambda x, y: own[(640 * y + x & 255) ^ (640 * y + x) >> 16])
+
+
+def vbe_ddc(test):
+    """Function 4F15h: SeaVGABIOS reads the EDID from memory, Bochs's VGA BIOS moves the wires of the DDC for it."""
+    floppy = test.scratch / "edid.img"
+    test.tool("nasm", "-f", "bin", "-o", floppy, test.source / "tests/boot/dos/edid.asm")
+    with open(floppy, "r+b") as file:
+        file.truncate(1440 * 1024)
+    bochs = test.package("vgabios") / "usr/share/vgabios/vgabios.bin"
+    answers = []
+    for options in ([], ["--vgabios", bochs]):
+        line = test.scratch / "serial.txt"
+        test.run(["--memory", "16M", "--floppy", floppy, "--serial", f"file:{line}", *options], 'wait-serial "." 20')
+        answers.append(line.read_text())
+    assert answers[0] == answers[1], f"two firmwares, two answers: {answers}"
+    result, edid = answers[0][:4], bytes.fromhex(answers[0][4:-1])
+    assert result == "004F", f"the function failed: {result}"
+    assert edid[:8] == bytes.fromhex("00FFFFFFFFFFFF00") and sum(edid) % 256 == 0 and b"rewind86" in edid, edid.hex()

@@ -120,7 +120,7 @@ TEST_CASE("PCI 2.2, 6.2.5.2: a ROM needs memory space and its own enable bit") {
     std::vector<u8> frame_buffer(0x100000);
     const std::vector<u8> rom = {0x55, 0xAA, 0x01};
     FlatMemory linear;
-    PciVga vga(frame_buffer, linear, rom);
+    PciVga vga(frame_buffer, linear, linear, rom);
     b.bus.attach(2, 0, vga);
     vga.config_write(0x30, 4, 0xFFFFFFFF);
     CHECK(vga.config_read(0x30, 4) == 0xFFFF0001);
@@ -137,7 +137,7 @@ TEST_CASE("the display adapter's frame buffer is its own to answer for, or plain
     Bench b;
     std::vector<u8> frame_buffer(0x100000, 0x33);
     FlatMemory linear;
-    PciVga vga(frame_buffer, linear, {});
+    PciVga vga(frame_buffer, linear, linear, {});
     b.bus.attach(2, 0, vga);
     vga.config_write(0x10, 4, 0xE0000000);
     vga.config_write(4, 2, 2);
@@ -155,7 +155,7 @@ TEST_CASE("PIIX3, PIRQRC: INTx lines are shared, level-triggered and routed") {
     b.bus.on_pirq([&](unsigned pirq, bool level) { isa.set_pirq(pirq, level); });
     std::vector<u8> frame_buffer(0x100000);
     FlatMemory linear;
-    PciVga other(frame_buffer, linear, {});
+    PciVga other(frame_buffer, linear, linear, {});
     b.bus.attach(7, 0, other); // slots 3 and 7 share PIRQC
     b.card.intx().set(true);
     for (unsigned n = 0; n < 16; ++n) CHECK_FALSE(isa.irq[n].level()); // routing is off after reset

@@ -119,12 +119,12 @@ struct VgaBoard {
         for (const u8 value : {red, green, blue}) out(0x3C9, value);
     }
     void vbe(u16 index, u16 value) {
-        vga.vbe_ports().write16(0, index);
-        vga.vbe_ports().write16(1, value);
+        vga.vbe().write16(0, index);
+        vga.vbe().write16(1, value);
     }
     u16 read_vbe(u16 index) {
-        vga.vbe_ports().write16(0, index);
-        return vga.vbe_ports().read16(1);
+        vga.vbe().write16(0, index);
+        return vga.vbe().read16(1);
     }
     void vbe_mode(u16 width, u16 height, u16 depth) {
         vbe(4, 0);

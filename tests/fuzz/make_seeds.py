@@ -14,7 +14,7 @@ import zlib
 FLOPPY = [(0x3F0, 8), (0x00, 16), (0x80, 16), (0xC0, 32)]
 IDE = [(0x1F0, 8), (0x3F6, 1), (0x170, 8), (0x376, 1), (0xC000, 16)]
 VGA = [(0x3B0, 48), (0x1CE, 3)]
-VGA_MEMORY = [(0xA0000, 0x20000), (0xE0000000, 0x1000000)]
+VGA_MEMORY = [(0xA0000, 0x20000), (0xE0000000, 0x1000000), (0xE1000000, 0x610)]
 SMALL_CHIPS = [(0x20, 2), (0xA0, 2), (0x4D0, 2), (0x40, 4), (0x60, 5), (0x70, 4), (0x92, 1), (0x3F8, 8), (0x2F8, 8), (0x378, 3), (0xB2, 2),
                (0xB000, 64)]
 APICS = [(0xFEE00000, 0x1000), (0xFEC00000, 0x1000)]
@@ -178,6 +178,18 @@ def vga_seeds():
             seed.out(0x1CE, index, 2).out(0x1CF, value, 2)
         seed.read(0x3DA).out(0x3C0, 0x20)
         yield f"vbe_{depth}", seed.chip(0xE0001000, 0x00FF8040).chip(0xA0000, 0x01020304).wait(19, 4)
+    seed = Seed(VGA, VGA_MEMORY)
+    for number in (0, 1, 3, 4, 0x41, 9):  # dwords at a multiple of 16 alone: ID and XRES, X_OFFSET and Y_OFFSET
+        seed.chip(0xE1000500, number << 16 | 0xB0C5).chip(0xE1000510, number << 16 | number).chip(0xE1000400, 0x2021)
+    yield "registers_in_memory", seed.wait(19, 2)
+    seed = Seed(VGA, VGA_MEMORY).out(0x1CE, 0x0B, 2).out(0x1CF, 0x83, 2)
+    wires = [3, 1, 0]  # START
+    for byte in (0xA1, 0xFF):
+        for bit in (*(byte >> n & 1 for n in range(7, -1, -1)), 1):
+            wires += [bit << 1, bit << 1 | 1, bit << 1]
+    for level in wires + [0, 1, 3]:
+        seed.out(0x1CF, 0x80 | level)
+    yield "ddc", seed.read(0x1CF, 2)
 
 
 def small_chip_seeds():
