@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string_view>
 
 namespace r86 {
@@ -13,6 +14,7 @@ namespace {
 constexpr std::string_view kTables = "etc/acpi/tables";
 constexpr std::string_view kRsdp = "etc/acpi/rsdp";
 constexpr usize kChecksumOffset = 9;
+constexpr usize kAddressInGas = 4; // of a generic address structure
 
 /// Commands of the table loader; 128 bytes each.
 class LoaderScript {
@@ -58,14 +60,24 @@ usize add_facs(ByteWriter& out) {
     return start;
 }
 
-usize add_dsdt(ByteWriter& out, LoaderScript& loader, u32 pci_start) {
+usize position_of(std::span<const u8> pattern, std::span<const u8> bytes) {
+    const auto found = std::search(bytes.begin(), bytes.end(), pattern.begin(), pattern.end());
+    R86_ASSERT(found != bytes.end());
+    return static_cast<usize>(found - bytes.begin());
+}
+
+usize add_dsdt(ByteWriter& out, LoaderScript& loader, u32 pci_start, std::vector<usize>& pm_ports) {
     const usize start = out.size();
     std::vector<u8> dsdt(compiled_dsdt().begin(), compiled_dsdt().end());
     // Name (MEMS, DWordConst): NameOp, four letters, DWordPrefix, value.
     static constexpr std::array<u8, 6> kName = {0x08, 'M', 'E', 'M', 'S', 0x0C};
-    const auto found = std::search(dsdt.begin(), dsdt.end(), kName.begin(), kName.end());
-    R86_ASSERT(found != dsdt.end());
-    for (unsigned i = 0; i < 4; ++i) *(found + kName.size() + i) = static_cast<u8>(pci_start >> (8 * i));
+    const usize value = position_of(kName, dsdt) + kName.size();
+    for (unsigned i = 0; i < 4; ++i) dsdt[value + i] = static_cast<u8>(pci_start >> (8 * i));
+    // IO (Decode16, base, base, ...): tag, decoding, lowest and highest base (ACPI 1.0b, 6.4.2.5).
+    static constexpr std::array<u8, 6> kPorts = {0x47,         0x01,           kPmBase & 0xFF,
+                                                 kPmBase >> 8, kPmBase & 0xFF, kPmBase >> 8};
+    const usize ports = start + position_of(kPorts, dsdt);
+    pm_ports.insert(pm_ports.end(), {ports + 2, ports + 4});
     dsdt[kChecksumOffset] = 0;
     out.append(dsdt);
     loader.add_checksum(kTables, start + kChecksumOffset, start, dsdt.size());
@@ -78,22 +90,33 @@ void add_port_address(ByteWriter& out, u16 port, u8 bits) {
 }
 
 /// FADT, ACPI 2.0a, 5.2.8, revision 3 for its reset register.
-usize add_fadt(ByteWriter& out, LoaderScript& loader, usize facs, usize dsdt) {
+usize add_fadt(ByteWriter& out, LoaderScript& loader, usize facs, usize dsdt, std::vector<usize>& pm_ports) {
     constexpr u32 kWbinvd = 1 << 0, kProcC1 = 1 << 2, kSleepButton = 1 << 5, kRtcS4 = 1 << 7, kResetRegister = 1 << 10;
     constexpr u16 kLegacyDevices = 1 << 0, k8042 = 1 << 1;
     const usize start = begin_table(out, "FACP", 3);
+    const auto pm_port = [&](u16 offset) { // a register block, 32 bits
+        pm_ports.push_back(out.size());
+        out.number(kPmBase + offset, 4);
+    };
+    const auto pm_address = [&](u16 offset, u8 bits) {
+        pm_ports.push_back(out.size() + kAddressInGas);
+        add_port_address(out, static_cast<u16>(kPmBase + offset), bits);
+    };
     out.number(facs, 4).number(dsdt, 4);
-    out.number(0, 1);                           // reserved; in 1.0 the interrupt model: PIC
-    out.number(0, 1);                           // preferred profile: unspecified
-    out.number(9, 2);                           // SCI_INT
-    out.number(0xB2, 4);                        // SMI_CMD
-    out.number(0xF1, 1).number(0xF0, 1);        // ACPI_ENABLE, ACPI_DISABLE
-    out.number(0, 1).number(0, 1);              // S4BIOS_REQ, PSTATE_CNT
-    out.number(kPmBase, 4).number(0, 4);        // PM1a_EVT_BLK, PM1b
-    out.number(kPmBase + 4, 4).number(0, 4);    // PM1a_CNT_BLK, PM1b
-    out.number(0, 4);                           // PM2_CNT_BLK
-    out.number(kPmBase + 8, 4);                 // PM_TMR_BLK
-    out.number(kPmBase + 0x0C, 4).number(0, 4); // GPE0_BLK, GPE1_BLK
+    out.number(0, 1);                    // reserved; in 1.0 the interrupt model: PIC
+    out.number(0, 1);                    // preferred profile: unspecified
+    out.number(9, 2);                    // SCI_INT
+    out.number(0xB2, 4);                 // SMI_CMD
+    out.number(0xF1, 1).number(0xF0, 1); // ACPI_ENABLE, ACPI_DISABLE
+    out.number(0, 1).number(0, 1);       // S4BIOS_REQ, PSTATE_CNT
+    pm_port(0);                          // PM1a_EVT_BLK
+    out.number(0, 4);                    // PM1b_EVT_BLK
+    pm_port(4);                          // PM1a_CNT_BLK
+    out.number(0, 4);                    // PM1b_CNT_BLK
+    out.number(0, 4);                    // PM2_CNT_BLK
+    pm_port(8);                          // PM_TMR_BLK
+    pm_port(0x0C);                       // GPE0_BLK
+    out.number(0, 4);                    // GPE1_BLK
     out.number(4, 1).number(2, 1).number(0, 1).number(4, 1).number(4, 1).number(0, 1).number(0, 1); // lengths
     out.number(0, 1);                                                                               // CST_CNT
     out.number(0xFFF, 2).number(0xFFF, 2);                   // P_LVL2_LAT, P_LVL3_LAT: states not supported
@@ -104,13 +127,13 @@ usize add_fadt(ByteWriter& out, LoaderScript& loader, usize facs, usize dsdt) {
     add_port_address(out, 0xCF9, 8);
     out.number(0x06, 1).zeros(3);  // RESET_VALUE: hard reset
     out.number(0, 8).number(0, 8); // X_FIRMWARE_CTRL and X_DSDT: the 32-bit ones count
-    add_port_address(out, kPmBase, 32);
+    pm_address(0, 32);
     add_port_address(out, 0, 0);
-    add_port_address(out, kPmBase + 4, 16);
+    pm_address(4, 16);
     add_port_address(out, 0, 0);
     add_port_address(out, 0, 0);
-    add_port_address(out, kPmBase + 8, 32);
-    add_port_address(out, kPmBase + 0x0C, 32);
+    pm_address(8, 32);
+    pm_address(0x0C, 32);
     add_port_address(out, 0, 0);
     loader.add_pointer(kTables, kTables, start + 36, 4);
     loader.add_pointer(kTables, kTables, start + 40, 4);
@@ -154,8 +177,9 @@ AcpiFiles build_acpi(const AcpiConfig& config) {
     loader.allocate(kTables, 64, LoaderScript::Zone::High);
     loader.allocate(kRsdp, 16, LoaderScript::Zone::FSegment);
     const usize facs = add_facs(tables);
-    const usize dsdt = add_dsdt(tables, loader, pci_memory_start(config.ram_bytes));
-    std::vector<usize> entries = {add_fadt(tables, loader, facs, dsdt)};
+    std::vector<usize> pm_ports;
+    const usize dsdt = add_dsdt(tables, loader, pci_memory_start(config.ram_bytes), pm_ports);
+    std::vector<usize> entries = {add_fadt(tables, loader, facs, dsdt, pm_ports)};
     if (config.apic) entries.push_back(add_madt(tables, loader, config.processors));
     if (config.hpet) {
         entries.push_back(tables.size());
@@ -174,7 +198,7 @@ AcpiFiles build_acpi(const AcpiConfig& config) {
     rsdp.text("RSD PTR ", 8).number(0, 1).text("R86", 6, ' ').number(0, 1).number(rsdt, 4);
     loader.add_pointer(kRsdp, kTables, 16, 4);
     loader.add_checksum(kRsdp, 8, 0, rsdp.size());
-    return {std::move(tables.bytes), std::move(rsdp.bytes), std::move(loader.out.bytes)};
+    return {std::move(tables.bytes), std::move(pm_ports), std::move(rsdp.bytes), std::move(loader.out.bytes)};
 }
 
 } // namespace r86

@@ -16,15 +16,18 @@ struct AcpiConfig {
     bool hpet = false;
 };
 
+/// Where firmware of this platform puts the power management ports of the PIIX4.
+inline constexpr u16 kPmBase = 0x600;
+
 /// Contents of etc/acpi/tables, etc/acpi/rsdp and etc/table-loader.
 struct AcpiFiles {
     std::vector<u8> tables;
+    std::vector<usize>
+        pm_ports; ///< where in the tables words name ports of kPmBase and above: other firmware moves them
     std::vector<u8> rsdp;
     std::vector<u8> loader;
 };
 
-/// Where firmware of this platform puts the power management ports of the PIIX4; FADT and DSDT name them.
-inline constexpr u16 kPmBase = 0x600;
 /// The first address that firmware gives to memory BARs: above RAM.
 u32 pci_memory_start(u64 ram_bytes);
 

@@ -41,6 +41,24 @@ void FwCfg::add_number(u16 item, u64 value, unsigned bytes) {
     add_item(item, std::move(content));
 }
 
+void FwCfg::follow_base(const std::string& name, std::vector<usize> offsets, u16 initial, std::function<u16()> base) {
+    for (const usize offset : offsets) R86_ASSERT(offset + 2 <= files_.at(name).size());
+    follower_ = {name, 0, std::move(offsets), initial, std::move(base)};
+    s_.base = initial;
+}
+
+void FwCfg::move_words(u16 base) {
+    const u16 distance = static_cast<u16>(base - s_.base);
+    s_.base = base;
+    if (distance == 0) return;
+    auto& content = items_.at(follower_.item);
+    for (const usize at : follower_.offsets) {
+        const u16 word = static_cast<u16>((content[at] | content[at + 1] << 8) + distance);
+        content[at] = static_cast<u8>(word);
+        content[at + 1] = static_cast<u8>(word >> 8);
+    }
+}
+
 void FwCfg::finish() {
     std::vector<u8> directory;
     append_big_endian(directory, static_cast<u32>(files_.size()), 4);
@@ -52,6 +70,7 @@ void FwCfg::finish() {
         append_big_endian(directory, 0, 2); // reserved
         directory.insert(directory.end(), name.begin(), name.end());
         directory.insert(directory.end(), kNameField - name.size(), 0);
+        if (name == follower_.file) follower_.item = number;
         items_[number++] = std::move(content);
     }
     files_.clear();
@@ -66,6 +85,7 @@ std::span<const u8> FwCfg::item(u16 number) const {
 void FwCfg::select(u16 item) {
     s_.selector = item & static_cast<u16>(~kSelectorWrite);
     s_.position = 0;
+    if (follower_.item && s_.selector == follower_.item) move_words(follower_.base());
 }
 
 u8 FwCfg::read8(u16 offset) {
@@ -124,13 +144,19 @@ void FwCfg::run_dma() {
     memory_.write(descriptor, 4, swap32(result));
 }
 
-void FwCfg::reset(ResetKind) { s_ = {}; }
+void FwCfg::reset(ResetKind) {
+    move_words(follower_.initial);
+    s_ = {.base = follower_.initial};
+}
 
 void FwCfg::visit(StateVisitor& visitor) {
-    auto& [selector, position, dma_address] = s_;
+    auto& [selector, position, dma_address, current_base] = s_;
+    u16 base = current_base;
     visitor.field("selector", selector);
     visitor.field("position", position);
     visitor.field("dma_address", dma_address);
+    visitor.field("base", base);
+    if (visitor.loading() && follower_.item) move_words(base);
 }
 
 } // namespace r86

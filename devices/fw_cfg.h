@@ -7,6 +7,7 @@
 #include "core/bus.h"
 #include "core/device.h"
 #include "core/memory.h"
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -53,6 +54,9 @@ public:
     void add_number(u16 item, u64 value, unsigned bytes);
     /// Name at most 55 characters. Files get their numbers in the order of their names.
     void add_file(const std::string& name, std::vector<u8> content) { files_[name] = std::move(content); }
+    /// Words of a file, little-endian at `offsets`, that name ports above a base which firmware chooses: whenever the
+    /// file is selected they move to where `base()` is then. The file was written for `initial`.
+    void follow_base(const std::string& name, std::vector<usize> offsets, u16 initial, std::function<u16()> base);
     /// Makes the directory from the files that were added.
     void finish();
     /// What an item holds; empty if there is none.
@@ -69,18 +73,28 @@ public:
     void visit(StateVisitor& visitor) override;
 
 private:
+    struct Follower {
+        std::string file;
+        u16 item = 0;
+        std::vector<usize> offsets;
+        u16 initial = 0;
+        std::function<u16()> base;
+    };
     void select(u16 item);
     void run_dma();
+    void move_words(u16 base);
 
     struct State {
         u16 selector = 0;
         u32 position = 0;
         u64 dma_address = 0;
+        u16 base = 0; ///< that the words of the follower name now
     };
     State s_;
     PhysicalMemory& memory_;
     std::map<u16, std::vector<u8>> items_;
     std::map<std::string, std::vector<u8>> files_;
+    Follower follower_;
 };
 
 } // namespace r86

@@ -28,6 +28,8 @@ public:
     /// IRQ 8 of the clock: sets RTC_STS.
     void rtc_interrupt(bool level);
     Piix4Smbus& smbus() { return smbus_; }
+    /// Where the PM I/O space stands now; 0: nowhere.
+    u16 base() const { return static_cast<u16>(pm_placed_); }
 
     /// Ports B2h (offset 0, APMC) and B3h (offset 1, APMS).
     PortHandler& apm_ports() { return apm_; }

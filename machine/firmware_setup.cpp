@@ -50,7 +50,7 @@ KernelFiles unpacked(KernelFiles files) {
 
 } // namespace
 
-void set_up_fw_cfg(FwCfg& fw, const MachineConfig& config, const CpuModel& model) {
+void set_up_fw_cfg(FwCfg& fw, const MachineConfig& config, const CpuModel& model, std::function<u16()> pm_base) {
     using namespace fw_cfg_item;
     const bool apic = model.has(Feature::APIC); // the board has its I/O APIC with it
     fw.add_number(kRamSize, config.memory_bytes, 8);
@@ -71,6 +71,10 @@ void set_up_fw_cfg(FwCfg& fw, const MachineConfig& config, const CpuModel& model
 
     AcpiFiles acpi = build_acpi({config.memory_bytes, 1, apic, config.hpet});
     fw.add_file("etc/acpi/tables", std::move(acpi.tables));
+    fw.follow_base("etc/acpi/tables", std::move(acpi.pm_ports), kPmBase, [pm_base] {
+        const u16 base = pm_base();
+        return base ? base : kPmBase;
+    });
     fw.add_file("etc/acpi/rsdp", std::move(acpi.rsdp));
     fw.add_file("etc/table-loader", std::move(acpi.loader));
     const u32 features = static_cast<u32>(model.features[0]);

@@ -50,7 +50,7 @@ Pc::Pc(MachineConfig& config, Log& log_)
     wire_pci();
     map_firmware();
     if (const auto font_source = choose_vgabios(config); !font_source.empty()) vga.set_video_bios(font_source);
-    set_up_fw_cfg(fw_cfg, config, model);
+    set_up_fw_cfg(fw_cfg, config, model, [this] { return pm.base(); });
     reset(ResetKind::PowerOn);
     set_up_cmos(rtc, config);
 }

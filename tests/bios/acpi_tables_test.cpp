@@ -4,6 +4,7 @@
 #include <cstring>
 #include <map>
 #include <numeric>
+#include <set>
 #include <string>
 
 using namespace r86;
@@ -131,6 +132,19 @@ TEST_CASE("ACPI: the FADT names the PIIX4's registers") {
     CHECK(fadt[108] == 0x32);         // CENTURY
     CHECK(get32(fadt, 120) == 0xCF9); // RESET_REG
     CHECK(fadt[128] == 6);            // RESET_VALUE
+}
+
+TEST_CASE("ACPI: every place that names a power management port is known") {
+    const AcpiFiles acpi = build_acpi({u64{64} << 20, 1, true});
+    std::multiset<u32> ports;
+    for (const usize at : acpi.pm_ports) ports.insert(acpi.tables[at] | u32{acpi.tables[at + 1]} << 8);
+    // The FADT has each block twice, the DSDT the lowest and the highest base of the range.
+    CHECK(ports == std::multiset<u32>{0x600, 0x600, 0x600, 0x600, 0x604, 0x604, 0x608, 0x608, 0x60C, 0x60C});
+    const std::set<usize> known(acpi.pm_ports.begin(), acpi.pm_ports.end());
+    const Loader loaded(acpi);
+    const u32 tables = loaded.addresses.at("etc/acpi/tables");
+    const u32 start = get32(loaded.table(get32(loaded.files.at("etc/acpi/rsdp"), 16)), 36) - tables;
+    for (const usize offset : {56, 64, 76, 80, 152, 176, 212, 224}) CHECK(known.contains(start + offset));
 }
 
 TEST_CASE("ACPI: PCI memory begins above RAM") {

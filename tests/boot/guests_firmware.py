@@ -59,22 +59,29 @@ def seabios_others(test):
                      r'wait-screen /^A:\\>$/ 10')
 
 
-def uefi_shell(test):
-    """EDK II's 32-bit UEFI firmware from Debian 13: its shell on the serial line and in a graphics mode finds the disk's
-    file and reads it, told by either keyboard."""
+def uefi_firmware(test):
     parts = test.package("ovmf-ia32", release="trixie") / "usr/share/OVMF"
     rom = test.scratch / "ovmf32.fd"
     rom.write_bytes((parts / "OVMF32_VARS_4M.fd").read_bytes() + (parts / "OVMF32_CODE_4M.fd").read_bytes())
-    text = test.scratch / "hello.txt"
-    text.write_text("The UEFI shell reads this.\n")
-    shell = test.scratch / "shell.png"
-    test.run(["--memory", "256M", "--bios", rom, "--disk", test.partitioned_disk(32, text)], rf'''
+    return ["--memory", "256M", "--bios", rom]
+
+
+UEFI_SHELL = r"""
 wait-serial "Press ESC" 120
 type-serial "\x1b"
 wait-serial "Shell> " 20
 wait-screen-size 1024x768 1
 type "fs0:\n"
 wait-serial /FS0:.> / 20
+"""
+
+
+def uefi_shell(test):
+    """EDK II's 32-bit UEFI firmware from Debian 13: its shell on the serial line and in a graphics mode finds the disk's
+    file and reads it, told by either keyboard."""
+    text, shell = test.scratch / "hello.txt", test.scratch / "shell.png"
+    text.write_text("The UEFI shell reads this.\n")
+    test.run([*uefi_firmware(test), "--disk", test.partitioned_disk(32, text)], UEFI_SHELL + rf"""
 type-serial "type hello.txt\r"
 wait-serial "The UEFI shell reads this." 20
 type-serial "mem 0 10\r"
@@ -83,10 +90,25 @@ run-seconds 1
 screenshot {shell}
 type-serial "reset -s\r"
 run-seconds 20
-''')
+""")
     width, height, pixels = read_png(shell)
     yellow = sum(pixel[0] > 200 and pixel[1] > 200 and pixel[2] < 100 for pixel in pixels)
     assert (width, height) == (1024, 768) and yellow > 300, f"no prompt in yellow: {yellow} pixels"
+
+
+def uefi_linux(test):
+    """Debian's kernel as a UEFI application: the firmware's frame buffer, and ACPI ports where this firmware puts them."""
+    kernel, initrd = test.debian_kernel()
+    log = test.scratch / "serial.log"
+    test.run([*uefi_firmware(test), "--disk", test.partitioned_disk(64, kernel, initrd), "--serial", f"file:{log}"], UEFI_SHELL + r"""
+type-serial "vmlinuz initrd=\\initrd.gz console=ttyS0 read=sda1:vfat cryptomgr.notests\r"
+wait-serial /[0-9a-f]{32}  .*initrd.gz/ 200
+wait-screen-size 1024x768 1
+""")
+    text = log.read_text(errors="replace")
+    assert "efifb: mode is 1024x768x32" in text
+    for trouble in ("PM-Timer failed", "ACPI Error", "ACPI Warning"):
+        assert trouble not in text, f"{trouble} in the log of the guest"
 
 
 def lgpl_vgabios(test):

@@ -1,5 +1,6 @@
 #include "devices/fw_cfg.h"
 #include "tests/catch.h"
+#include "tests/devices/state_tools.h"
 
 using namespace r86;
 
@@ -142,4 +143,36 @@ TEST_CASE("fw_cfg, DMA: a select alone, chained reads, a skip past the end, the 
     // The address was used up: the low half alone now means below 4 GiB.
     b.io.write(0x518, 4, 0x00100000);
     CHECK(b.memory.read({0x1000}, 4) == 0);
+}
+
+TEST_CASE("fw_cfg: words of a file follow a base when the file is selected") {
+    Log log;
+    PhysicalMemory memory{1 << 20, log};
+    FwCfg fw{memory};
+    u16 base = 0x600;
+    fw.add_file("etc/a", {1});
+    fw.add_file("etc/tables", {0xAA, 0x04, 0x06, 0xBB, 0xFC, 0x06, 0xCC});
+    fw.follow_base("etc/tables", {1, 4}, 0x600, [&base] { return base; });
+    fw.finish();
+    const auto content = [&fw] {
+        const auto bytes = fw.item(0x21);
+        return std::vector<u8>(bytes.begin(), bytes.end());
+    };
+    const std::vector<u8> before = {0xAA, 0x04, 0x06, 0xBB, 0xFC, 0x06, 0xCC};
+    const std::vector<u8> after = {0xAA, 0x44, 0xB0, 0xBB, 0x3C, 0xB1, 0xCC};
+    fw.write16(0, 0x21);
+    CHECK(content() == before);
+    base = 0xB040;
+    fw.write16(0, 0x20); // another file
+    CHECK(content() == before);
+    fw.write16(0, 0x21);
+    CHECK(content() == after);
+    const test::Values state = test::save(fw);
+    fw.reset(ResetKind::PowerOn);
+    CHECK(content() == before);
+    test::load(fw, state);
+    CHECK(content() == after);
+    base = 0x600;
+    fw.write16(0, 0x21);
+    CHECK(content() == before);
 }
