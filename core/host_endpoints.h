@@ -22,10 +22,13 @@ struct Picture {
 };
 
 /// Sound samples at a fixed rate; not state.
+enum class AudioSource : u8 { Speaker, Cd };
+
 class AudioSink {
 public:
     virtual ~AudioSink() = default;
-    virtual void samples(std::span<const i16> mono, u32 hz) = 0;
+    /// `frames`: a sample of each channel in turn; one channel or two.
+    virtual void samples(AudioSource source, std::span<const i16> frames, unsigned channels, u32 hz) = 0;
 };
 
 } // namespace r86

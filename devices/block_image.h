@@ -19,6 +19,8 @@
 
 namespace r86 {
 
+class CdDisc;
+
 /// What an image file says about itself, for people.
 struct ImageFacts {
     std::string format = "raw";
@@ -62,6 +64,9 @@ public:
     virtual bool holds(u64 /*offset*/, u64 /*bytes*/) { return true; }
     /// The image under this one; nullptr: none.
     virtual BlockImage* parent() { return nullptr; }
+    /// The tracks and whole sectors of a CD that is more than one data track of 2048 bytes a sector; nullptr: it is
+    /// not.
+    virtual CdDisc* disc() { return nullptr; }
     /// Whether `restore_cluster` can put any cluster back to the start's content without being told it.
     virtual bool remembers_start() const { return false; }
 

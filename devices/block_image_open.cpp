@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <cstring>
+#include <filesystem>
 
 namespace r86 {
 
@@ -151,8 +152,24 @@ public:
         return image;
     }
     std::unique_ptr<HostFile> open_extent(const std::string& image, const std::string& name, bool writable) override {
-        return HostFile::open(permitted(image, name, "extent"),
-                              writable ? HostFile::Access::PreferWrite : HostFile::Access::Read, "disk extent");
+        return HostFile::open(permitted(image, name, "file"),
+                              writable ? HostFile::Access::PreferWrite : HostFile::Access::Read, "image part");
+    }
+
+    std::string spelling(const std::string& image, const std::string& name) override {
+        std::error_code trouble;
+        if (std::filesystem::exists(path_beside(image, name), trouble)) return name;
+        const auto same = [](char a, char b) {
+            return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+        };
+        std::filesystem::path folder = std::filesystem::path(image).parent_path();
+        if (folder.empty()) folder = ".";
+        for (std::filesystem::directory_iterator entry(folder, trouble), end; !trouble && entry != end;
+             entry.increment(trouble)) {
+            const std::string here = entry->path().filename().string();
+            if (std::equal(here.begin(), here.end(), name.begin(), name.end(), same)) return here;
+        }
+        return name;
     }
 
 private:
@@ -247,9 +264,10 @@ std::unique_ptr<BlockImage> open_image(const std::string& path, MediaKind kind, 
     const bool raw_cd = format == "raw" && kind == MediaKind::Cd;
     if (const usize data_at = raw_cd ? raw_cd_data_at(read_header(*file), file->size()) : 0) {
         image = open_raw_cd(std::move(file), data_at);
+    } else if (format == "raw" && kind == MediaKind::Cd && has_suffix(path, ".cue")) {
+        HostNeighbours neighbours(path, options.parents);
+        image = open_cue_sheet(std::move(file), neighbours);
     } else if (format == "raw") {
-        if (kind == MediaKind::Cd && has_suffix(path, ".cue"))
-            throw UserError(subject + "is a cue sheet; give the .bin file that it names");
         const u64 size = checked_size(file->size(), subject, kind);
         image = open_raw(std::move(file), size, writable, probed);
     } else {

@@ -75,22 +75,29 @@ std::array<u8, 3> cd_time(u32 lba) {
     return {static_cast<u8>(frames / (60 * 75)), static_cast<u8>(frames / 75 % 60), static_cast<u8>(frames % 75)};
 }
 
-void complete_mode1_sector(RawSector& sector, u32 lba) {
+void put_sector_header(RawSector& sector, u32 lba, u8 mode) {
     std::fill(sector.begin(), sector.begin() + kHeader, u8{0xFF});
     sector[0] = sector[11] = 0;
     const auto time = cd_time(lba);
     std::transform(time.begin(), time.end(), sector.begin() + kHeader, bcd);
-    sector[15] = 1; // mode
+    sector[15] = mode;
+}
+
+void complete_mode1_sector(RawSector& sector, u32 lba) {
+    put_sector_header(sector, lba, 1);
     const u32 code = error_detection_code(std::span<const u8>(sector).first(kEdc));
     for (unsigned i = 0; i < 4; ++i) sector[kEdc + i] = static_cast<u8>(code >> (8 * i));
     std::fill(sector.begin() + kZeros, sector.begin() + kParityP, u8{0});
     add_parities(sector);
 }
 
-std::array<u8, 16> formatted_q(u32 lba) {
+std::array<u8, 16> formatted_q(const CdPosition& position, u32 lba) {
     const auto absolute = cd_time(lba);
-    const u32 frames = lba;                 // relative to the track, without its pre-gap
-    std::array<u8, 16> q{0x41, 0x01, 0x01}; // a data track, position in it; track 1, index 1
+    const u32 frames = static_cast<u32>(std::abs(position.relative)); // counts down in the pre-gap
+    std::array<u8, 16> q{};
+    q[0] = position.audio ? 0x01 : 0x41; // control and ADR: a position follows
+    q[1] = bcd(position.track);
+    q[2] = position.index;
     q[3] = bcd(static_cast<u8>(frames / (60 * 75)));
     q[4] = bcd(static_cast<u8>(frames / 75 % 60));
     q[5] = bcd(static_cast<u8>(frames % 75));

@@ -14,10 +14,20 @@ using RawSector = std::array<u8, kRawSectorBytes>;
 
 /// Minutes, seconds and frames of an address; the programme area begins after two seconds.
 std::array<u8, 3> cd_time(u32 lba);
+/// Fills in sync pattern, address and mode.
+void put_sector_header(RawSector& sector, u32 lba, u8 mode);
 /// Fills in everything around the user data of a mode 1 sector.
 void complete_mode1_sector(RawSector& sector, u32 lba);
-/// The 16 bytes that READ CD gives for the formatted Q sub-channel of the one data track (MMC-3, table "Formatted Q
-/// sub-channel response data").
-std::array<u8, 16> formatted_q(u32 lba);
+/// Where a sector lies, as the Q sub-channel tells it.
+struct CdPosition {
+    bool audio = false;
+    u8 track = 1;
+    u8 index = 1;     ///< 0 in the pre-gap
+    i32 relative = 0; ///< sectors from the track's index 1; negative in the pre-gap
+};
+
+/// The 16 bytes that READ CD gives for the formatted Q sub-channel (MMC-3, table "Formatted Q sub-channel response
+/// data").
+std::array<u8, 16> formatted_q(const CdPosition& position, u32 lba);
 
 } // namespace r86

@@ -26,14 +26,18 @@ constexpr std::array<u8, 6> kErrorRecovery{0x00, 0x05, 0, 0, 0, 0};
 
 } // namespace
 
-AtapiCdrom::AtapiCdrom(EventQueue& queue, const std::string& name, Log& log) : IdeDrive(queue, name, log) {
+AtapiCdrom::AtapiCdrom(EventQueue& queue, const std::string& name, Log& log)
+    : IdeDrive(queue, name, log),
+      audio_timer_(queue, name + ".audio", [this](u64 deadline) { sector_played(deadline); }) {
     cd_.volume = kFullVolume;
     cd_.error_recovery = kErrorRecovery;
 }
 
 void AtapiCdrom::insert(BlockImage& image) {
     cd_.swapped = has_medium();
-    image_ = &image;
+    stop_audio();
+    cd_.audio = AudioStatus::None;
+    set_image(&image);
     cd_.tray_open = false;
     cd_.attention_asc = kMediumChanged;
     cd_.media_event = kNewMedia;
@@ -45,7 +49,9 @@ bool AtapiCdrom::eject(bool force) {
         return false;
     }
     if (has_medium()) cd_.media_event = kMediaRemoval;
-    image_ = nullptr;
+    stop_audio();
+    cd_.audio = AudioStatus::None;
+    set_image(nullptr);
     cd_.tray_open = false;
     cd_.swapped = false;
     cd_.attention_asc = 0;
@@ -53,8 +59,15 @@ bool AtapiCdrom::eject(bool force) {
     return true;
 }
 
+void AtapiCdrom::set_image(BlockImage* image) {
+    image_ = image;
+    layout_ = image && image->disc() ? image->disc()->layout() : CdLayout{};
+    layout_.lead_out = capacity();
+}
+
 void AtapiCdrom::on_reset(bool power_on) {
     reply_.clear();
+    audio_timer_.cancel();
     CdState fresh;
     fresh.tray_open = cd_.tray_open;
     fresh.attention_asc = cd_.attention_asc;
@@ -305,6 +318,7 @@ void AtapiCdrom::execute() {
     case 0xA8: return read_sectors();
     case 0x2B: // SEEK
         if (packet32(2) >= capacity()) return check(kIllegalRequest, 0x21);
+        stop_audio();
         cd_.head_position = packet32(2);
         return good();
     case 0x42: return read_sub_channel();
@@ -314,12 +328,16 @@ void AtapiCdrom::execute() {
     case 0x48:
     case 0xA5:
     case 0xBA: return play_audio();
-    case 0x4B: return check(kIllegalRequest, 0x2C); // PAUSE/RESUME while nothing plays: command sequence error
-    case 0x44: {                                    // READ HEADER
+    case 0x4B: return pause_resume();
+    case 0x4E: // STOP PLAY/SCAN
+        stop_audio();
+        return good();
+    case 0x44: { // READ HEADER
         const u32 lba = packet32(2);
         if (lba >= capacity()) return check(kIllegalRequest, 0x21);
+        if (layout_.at(lba).audio) return check(kIllegalRequest, 0x64);
         std::vector<u8> data(8, 0);
-        data[0] = 1; // mode 1
+        data[0] = layout_.at(lba).mode;
         if (cd_.packet[1] & 2)
             put_msf(data, 5, lba);
         else
@@ -331,7 +349,7 @@ void AtapiCdrom::execute() {
     case 0xAD: return read_dvd_structure();
     case 0xB9: return read_cd(true);
     case 0xBE: return read_cd(false);
-    default: return good(); // TEST UNIT READY, VERIFY, STOP PLAY/SCAN
+    default: return good(); // TEST UNIT READY, VERIFY
     }
 }
 
@@ -361,9 +379,9 @@ void AtapiCdrom::build_identify() { // 8.16
 }
 
 void AtapiCdrom::visit_drive(StateVisitor& visitor) {
-    auto& [job, source, dma, byte_limit, packet, position, length, lba, parts, parameters_wanted, sense_key, asc, ascq,
-           attention_asc, swapped, tray_open, locked, media_event, dma_mode, head_position, volume, error_recovery] =
-        cd_;
+    auto& [job, source, dma, byte_limit, packet, position, length, lba, kind, parts, parameters_wanted, sense_key, asc,
+           ascq, attention_asc, swapped, tray_open, locked, media_event, dma_mode, head_position, audio, play_from,
+           play_end, play_since_ns, volume, error_recovery] = cd_;
     visitor.field("job", job);
     visitor.field("source", source);
     visitor.field("dma", dma);
@@ -372,6 +390,7 @@ void AtapiCdrom::visit_drive(StateVisitor& visitor) {
     visitor.field("data_position", position);
     visitor.field("data_length", length);
     visitor.field("lba", lba);
+    visitor.field("kind", kind);
     visitor.field("parts", parts);
     visitor.field("parameters_wanted", parameters_wanted);
     visitor.field("sense_key", sense_key);
@@ -384,13 +403,19 @@ void AtapiCdrom::visit_drive(StateVisitor& visitor) {
     visitor.field("media_event", media_event);
     visitor.field("dma_mode", dma_mode);
     visitor.field("head_position", head_position);
+    visitor.field("audio", audio);
+    visitor.field("play_from", play_from);
+    visitor.field("play_end", play_end);
+    visitor.field("play_since_ns", play_since_ns);
     visitor.field("volume", volume);
     visitor.field("error_recovery", error_recovery);
     visitor.blob("reply", reply_, kLargestReply);
-    if (visitor.loading() && source == Source::Reply) {
+    if (!visitor.loading()) return;
+    if (source == Source::Reply) {
         length = std::min<u64>(length, reply_.size());
         position = std::min(position, length);
     }
+    kind = std::min(kind, SectorKind::Audio); // a damaged file must not index outside
 }
 
 } // namespace r86

@@ -2,10 +2,12 @@
 /// An ATAPI CD-ROM (and DVD-ROM) drive on an IDE channel.
 /// Standards: ATA/ATAPI-6 (T13/1410D) 8.23 "PACKET" and 9.8 "PACKET command protocol"; SFF-8020i revision 2.6; MMC-3
 /// (T10/1363-D); SPC-2 for sense data. In a PC: usually master of the secondary channel.
-/// NOT IMPLEMENTED: audio tracks and sessions (an image is one mode 1 data track; play commands are answered as for
-/// such a disc), sub-channel R-W data, region codes, UNIT ATTENTION 29h after
-/// power-on (as if the firmware had taken it).
+/// Audio plays by virtual time: the sector under the head is state, the samples on their way to the host are not.
+/// NOT IMPLEMENTED: more than one session, sub-channel R-W data, catalogue numbers, SCAN at another than normal speed,
+/// region codes, UNIT ATTENTION 29h after power-on (as if the firmware had taken it).
+#include "core/host_endpoints.h"
 #include "devices/block_image.h"
+#include "devices/cd_disc.h"
 #include "devices/ide_drive.h"
 #include <array>
 #include <initializer_list>
@@ -21,11 +23,13 @@ public:
     /// The user presses the button. False: the guest has locked the door; it is told that somebody wants the disc.
     bool eject(bool force = false);
     /// Attaches the image that a loaded state expects (no event; nullptr: none).
-    void attach_silently(BlockImage* image) { image_ = image; }
+    void attach_silently(BlockImage* image) { set_image(image); }
     BlockImage* image() { return image_; }
     bool tray_open() const { return cd_.tray_open; }
     bool door_locked() const { return cd_.locked; }
     bool is_packet_device() const override { return true; }
+    /// Where its analogue output leads. Wiring, not state.
+    void connect(AudioSink* sink) { sink_ = sink; }
 
     static constexpr u32 kSectorBytes = 2048;
 
@@ -40,6 +44,9 @@ protected:
 private:
     enum class Job : u8 { None, Identify, Finish, AwaitPacket, Execute, Data, Parameters, CommandEnd };
     enum class Source : u8 { Reply, Disc }; // where the data for the host comes from
+    enum class SectorKind : u8 { Mode1, Mode2Form1, Mode2Form2, Audio };
+    /// READ SUB-CHANNEL's audio status codes.
+    enum class AudioStatus : u8 { Playing = 0x11, Paused = 0x12, Completed = 0x13, Failed = 0x14, None = 0x15 };
     using Packet = std::array<u8, 12>;
 
     // Outcomes of a packet command; each handler calls exactly one.
@@ -47,14 +54,15 @@ private:
     void check(u8 key, u8 asc, u8 ascq = 0);
     void illegal_field() { check(5, 0x24); }
     void reply(std::vector<u8> data, u32 allocation_length);
-    void send_sectors(u64 lba, u64 count, u8 parts);
+    void send_sectors(u64 lba, u64 count, SectorKind kind, u8 parts);
     void take_parameters(u32 length);
 
     void execute();
     bool medium_ready();
     void send_next();
     bool render(u64 position, std::vector<u8>& out);
-    bool render_sector(u64 lba, u8 parts, std::vector<u8>& out);
+    bool render_sector(u32 lba, std::vector<u8>& out);
+    u32 bytes_of_sector() const;
     void ask_parameters();
     void build_identify();
 
@@ -77,7 +85,13 @@ private:
     void read_track_information();
     void read_dvd_structure();
     void play_audio();
+    void play(u32 first, u32 end);
+    void pause_resume();
+    void stop_audio(AudioStatus status = AudioStatus::None);
+    void sector_played(u64 deadline_ns);
+    void hear(u32 lba);
 
+    void set_image(BlockImage* image);
     u32 capacity() const { return image_ ? static_cast<u32>(image_->size() / kSectorBytes) : 0; }
     bool has_medium() const { return image_ && !cd_.tray_open; }
     bool is_dvd() const;
@@ -93,7 +107,8 @@ private:
         Packet packet{};
         u64 position = 0; // of the next byte in what goes to the host
         u64 length = 0;
-        u64 lba = 0;  // first sector when the source is the disc
+        u64 lba = 0; // first sector when the source is the disc
+        SectorKind kind = SectorKind::Mode1;
         u8 parts = 0; // READ CD byte 9: which parts of a sector go to the host
         u32 parameters_wanted = 0;
         u8 sense_key = 0, asc = 0, ascq = 0;
@@ -104,12 +119,19 @@ private:
         u8 media_event = 0; // GET EVENT STATUS NOTIFICATION, not yet told
         u8 dma_mode = 0;
         u32 head_position = 0;
+        AudioStatus audio = AudioStatus::None;
+        u32 play_from = 0; // first sector since play_since_ns
+        u32 play_end = 0;
+        u64 play_since_ns = 0;
         std::array<u8, 8> volume{};
         std::array<u8, 6> error_recovery{};
     };
     CdState cd_;
     std::vector<u8> reply_; // a reply, or parameters on their way in
+    Timer audio_timer_;     // the end of the sector that plays
     BlockImage* image_ = nullptr;
+    CdLayout layout_; // of the image
+    AudioSink* sink_ = nullptr;
 
     static constexpr usize kLargestReply = 4096;
 };

@@ -3,30 +3,48 @@
 #include "devices/cd_sector.h"
 #include "devices/ide_atapi_cdrom.h"
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 
 namespace r86 {
 
 namespace {
 
 constexpr u8 kIllegalRequest = 5;
+constexpr u8 kMediumError = 3, kUnrecoveredRead = 0x11;
 constexpr u8 kOutOfRange = 0x21, kIllegalMode = 0x64;
-constexpr u8 kDataTrack = 0x14; // ADR 1, control: data, recorded uninterrupted
+
+/// ADR 1 (a position), control: data recorded uninterrupted, or audio of two channels.
+u8 adr_control(bool audio) { return audio ? 0x10 : 0x14; }
 
 // READ CD byte 9: the parts of a sector, in the order in which they go to the host.
 constexpr u8 kSync = 0x80, kSubheader = 0x40, kHeader = 0x20, kUserData = 0x10, kEdcEcc = 0x08;
 constexpr u8 kC2Bits = 0x02, kC2BlockAndBits = 0x04;
 constexpr u8 kFormattedQ = 0x01; // of byte 10; this bit of byte 9 is reserved
-constexpr u32 kEdcEccBytes = 4 + 8 + 276;
+
+/// The parts of a sector in their order, and how many bytes each has (MMC-3, READ CD, "Number of bytes returned based
+/// on data selection field"). Audio is user data alone.
+constexpr std::array<u8, 5> kParts = {kSync, kHeader, kSubheader, kUserData, kEdcEcc};
+constexpr std::array<std::array<u16, 5>, 4> kPartBytes = {{
+    {12, 4, 0, 2048, 288}, // mode 1
+    {12, 4, 8, 2048, 280}, // mode 2, form 1
+    {12, 4, 8, 2324, 4},   // mode 2, form 2
+    {0, 0, 0, 2352, 0},    // audio
+}};
+constexpr usize kSubmodeAt = 18; // in the subheader of CD-ROM XA
+constexpr u8 kForm2 = 0x20;
 
 /// A bit for each of the 2352 bytes; with Block Error two bytes before them.
 u32 c2_length(u8 parts) { return parts & kC2BlockAndBits ? 296 : parts & kC2Bits ? 294 : 0; }
 
-u32 sector_length(u8 parts) {
-    return (parts & kSync ? 12 : 0) + (parts & kHeader ? 4 : 0) + (parts & kUserData ? 2048 : 0) +
-           (parts & kEdcEcc ? kEdcEccBytes : 0) + c2_length(parts) + (parts & kFormattedQ ? 16 : 0);
-}
-
 } // namespace
+
+u32 AtapiCdrom::bytes_of_sector() const {
+    u32 bytes = c2_length(cd_.parts) + (cd_.parts & kFormattedQ ? 16 : 0);
+    for (usize i = 0; i < kParts.size(); ++i)
+        if (cd_.parts & kParts[i]) bytes += kPartBytes[static_cast<usize>(cd_.kind)][i];
+    return bytes;
+}
 
 void AtapiCdrom::read_capacity() {
     std::vector<u8> data(8, 0);
@@ -35,12 +53,15 @@ void AtapiCdrom::read_capacity() {
     reply(std::move(data), 8);
 }
 
-void AtapiCdrom::send_sectors(u64 lba, u64 count, u8 parts) {
+void AtapiCdrom::send_sectors(u64 lba, u64 count, SectorKind kind, u8 parts) {
     if (lba > capacity() || count > capacity() - lba) return check(kIllegalRequest, kOutOfRange);
-    const u32 each = sector_length(parts);
-    if (count == 0 || each == 0) return good();
-    cd_.source = Source::Disc;
+    cd_.kind = kind;
     cd_.parts = parts;
+    const u32 each = bytes_of_sector();
+    if (count == 0 || each == 0) return good();
+    if (!layout_.uniform(static_cast<u32>(lba), static_cast<u32>(count))) return check(kIllegalRequest, kIllegalMode);
+    stop_audio();
+    cd_.source = Source::Disc;
     cd_.lba = lba;
     cd_.position = 0;
     cd_.length = count * each;
@@ -50,7 +71,10 @@ void AtapiCdrom::send_sectors(u64 lba, u64 count, u8 parts) {
 }
 
 void AtapiCdrom::read_sectors() { // READ (10), READ (12)
-    send_sectors(packet32(2), cd_.packet[0] == 0x28 ? packet16(7) : packet32(6), kUserData);
+    const u32 lba = packet32(2), count = cd_.packet[0] == 0x28 ? packet16(7) : packet32(6);
+    const CdTrack& track = layout_.at(lba);
+    if (count && track.audio && lba < capacity()) return check(kIllegalRequest, kIllegalMode);
+    send_sectors(lba, count, track.mode == 1 ? SectorKind::Mode1 : SectorKind::Mode2Form1, kUserData);
 }
 
 void AtapiCdrom::read_cd(bool msf) {
@@ -64,25 +88,39 @@ void AtapiCdrom::read_cd(bool msf) {
         lba = static_cast<u64>(first);
         count = static_cast<u64>(end - first);
     }
-    const u8 expected = (cd_.packet[1] >> 2) & 7; // sector type: any, or mode 1
-    if (expected != 0 && expected != 2) return check(kIllegalRequest, kIllegalMode);
+    if (count && lba >= capacity()) return check(kIllegalRequest, kOutOfRange);
+    const CdTrack& track = layout_.at(static_cast<u32>(lba));
+    SectorKind kind = track.audio ? SectorKind::Audio : track.mode == 1 ? SectorKind::Mode1 : SectorKind::Mode2Form1;
+    const u8 expected = (cd_.packet[1] >> 2) & 7; // any, audio, mode 1, mode 2 without form, form 1, form 2
+    if (kind == SectorKind::Mode2Form1 && (expected == 0 || expected == 5)) {
+        RawSector first;
+        if (count && (!has_medium() || !image_->disc() || !image_->disc()->read_sector(static_cast<u32>(lba), first)))
+            return check(kMediumError, kUnrecoveredRead);
+        if (expected == 5 || (count && first[kSubmodeAt] & kForm2)) kind = SectorKind::Mode2Form2;
+    }
+    const u8 is = kind == SectorKind::Audio        ? 1
+                  : kind == SectorKind::Mode1      ? 2
+                  : kind == SectorKind::Mode2Form1 ? 4
+                                                   : 5;
+    if (expected != 0 && expected != is) return check(kIllegalRequest, kIllegalMode);
     const u8 sub_channel = cd_.packet[10] & 7, c2 = cd_.packet[9] & (kC2Bits | kC2BlockAndBits);
     // Raw P to W and corrected R to W exist with music and graphics only; both C2 bits together are reserved.
     if ((sub_channel != 0 && sub_channel != 2) || c2 == (kC2Bits | kC2BlockAndBits)) return illegal_field();
     constexpr u8 kMain = kSync | kSubheader | kHeader | kUserData | kEdcEcc;
-    send_sectors(lba, count, static_cast<u8>((cd_.packet[9] & kMain) | c2 | (sub_channel ? kFormattedQ : 0)));
+    send_sectors(lba, count, kind, static_cast<u8>((cd_.packet[9] & kMain) | c2 | (sub_channel ? kFormattedQ : 0)));
 }
 
 /// Fills `out` with the bytes of the transfer from `position` on. False: the host could not read the image.
 bool AtapiCdrom::render(u64 position, std::vector<u8>& out) {
     if (!has_medium()) return false; // taken out by force in the middle of a transfer
-    if (cd_.parts == kUserData) return image_->read(cd_.lba * kSectorBytes + position, out);
-    const u32 each = sector_length(cd_.parts);
+    if (cd_.parts == kUserData && (cd_.kind == SectorKind::Mode1 || cd_.kind == SectorKind::Mode2Form1))
+        return image_->read(cd_.lba * kSectorBytes + position, out);
+    const u32 each = bytes_of_sector();
     if (each == 0) return false;
     std::vector<u8> sector;
     for (usize done = 0; done < out.size();) {
         const u64 at = position + done;
-        if (!render_sector(cd_.lba + at / each, cd_.parts, sector)) return false;
+        if (!render_sector(static_cast<u32>(cd_.lba + at / each), sector)) return false;
         const usize inside = at % each;
         const usize length = std::min<usize>(each - inside, out.size() - done);
         std::copy_n(sector.begin() + static_cast<std::ptrdiff_t>(inside), length,
@@ -92,23 +130,24 @@ bool AtapiCdrom::render(u64 position, std::vector<u8>& out) {
     return true;
 }
 
-bool AtapiCdrom::render_sector(u64 lba, u8 parts, std::vector<u8>& out) {
+bool AtapiCdrom::render_sector(u32 lba, std::vector<u8>& out) {
     RawSector whole{};
-    if (!image_->read(lba * kSectorBytes, std::span(whole).subspan(kRawUserData, kSectorBytes))) return false;
-    complete_mode1_sector(whole, static_cast<u32>(lba));
-    const auto add = [&](u8 part, usize first, usize end) {
-        if (parts & part)
-            out.insert(out.end(), whole.begin() + static_cast<std::ptrdiff_t>(first),
-                       whole.begin() + static_cast<std::ptrdiff_t>(end));
-    };
+    // Through the image in any case: it tells what has been read of it.
+    if (!image_->read(u64{lba} * kSectorBytes, std::span(whole).subspan(kRawUserData, kSectorBytes))) return false;
+    if (CdDisc* disc = image_->disc(); !disc)
+        complete_mode1_sector(whole, lba);
+    else if (!disc->read_sector(lba, whole))
+        return false;
     out.clear();
-    add(kSync, 0, 12);
-    add(kHeader, 12, 16);
-    add(kUserData, 16, 2064);
-    add(kEdcEcc, 2064, kRawSectorBytes);
-    out.insert(out.end(), c2_length(parts), 0); // no byte is wrong
-    if (parts & kFormattedQ) {
-        const auto q = formatted_q(static_cast<u32>(lba));
+    usize at = 0;
+    for (usize i = 0; i < kParts.size(); ++i) {
+        const auto part = std::span(whole).subspan(at, kPartBytes[static_cast<usize>(cd_.kind)][i]);
+        if (cd_.parts & kParts[i]) out.insert(out.end(), part.begin(), part.end());
+        at += part.size();
+    }
+    out.insert(out.end(), c2_length(cd_.parts), 0); // no byte is wrong
+    if (cd_.parts & kFormattedQ) {
+        const auto q = formatted_q(layout_.position(lba), lba);
         out.insert(out.end(), q.begin(), q.end());
     }
     return true;
@@ -119,38 +158,37 @@ void AtapiCdrom::read_toc() { // 5.17
     // SFF-8020i put the format into the two top bits of the last byte; later standards into byte 2.
     const u8 format = cd_.packet[2] & 0x0F ? cd_.packet[2] & 0x0F : cd_.packet[9] >> 6;
     const u8 start = cd_.packet[6];
+    const CdTrack &first = layout_.tracks.front(), &last = layout_.tracks.back();
     std::vector<u8> data(4, 0);
-    data[2] = data[3] = 1; // first and last track, or session
-    const auto address = [&](u32 lba) {
-        const usize at = data.size();
-        data.resize(at + 4, 0);
+    data[2] = data[3] = 1; // first and last session
+    const auto entry = [&](u8 number, bool audio, u32 lba) {
+        data.insert(data.end(), {u8{0}, adr_control(audio), number, u8{0}, u8{0}, u8{0}, u8{0}, u8{0}});
         if (msf)
-            put_msf(data, at + 1, lba);
+            put_msf(data, data.size() - 3, lba);
         else
-            put32(data, at, lba);
-    };
-    const auto track = [&](u8 number, u32 lba) {
-        data.insert(data.end(), {u8{0}, kDataTrack, number, u8{0}});
-        address(lba);
+            put32(data, data.size() - 4, lba);
     };
     switch (format) {
     case 0:
-        if (start > 1 && start != 0xAA) return illegal_field();
-        if (start <= 1) track(1, 0);
-        track(0xAA, capacity());
+        data[2] = first.number;
+        data[3] = last.number;
+        if (start > last.number && start != 0xAA) return illegal_field();
+        for (const CdTrack& track : layout_.tracks)
+            if (track.number >= start) entry(track.number, track.audio, track.start);
+        entry(0xAA, last.audio, capacity());
         break;
-    case 1: track(1, 0); break; // the first track of the last session
-    case 2: {                   // raw TOC: always in minutes, seconds, frames
-        const auto point = [&](u8 number, u8 minute, u8 second, u8 frame) {
-            data.insert(data.end(),
-                        {u8{1}, kDataTrack, u8{0}, number, u8{0}, u8{0}, u8{0}, u8{0}, minute, second, frame});
+    case 1: entry(first.number, first.audio, first.start); break; // the first track of the last session
+    case 2: {                                                     // raw TOC: always in minutes, seconds, frames
+        const auto point = [&](u8 number, bool audio, std::array<u8, 3> time) {
+            data.insert(data.end(), {u8{1}, adr_control(audio), u8{0}, number, u8{0}, u8{0}, u8{0}, u8{0}, time[0],
+                                     time[1], time[2]});
         };
-        std::vector<u8> lead_out(3);
-        put_msf(lead_out, 0, capacity());
-        point(0xA0, 1, 0, 0); // first track
-        point(0xA1, 1, 0, 0); // last track
-        point(0xA2, lead_out[0], lead_out[1], lead_out[2]);
-        point(1, 0, 2, 0);
+        const bool xa = std::any_of(layout_.tracks.begin(), layout_.tracks.end(),
+                                    [](const CdTrack& track) { return !track.audio && track.mode == 2; });
+        point(0xA0, first.audio, {first.number, static_cast<u8>(xa ? 0x20 : 0), 0});
+        point(0xA1, last.audio, {last.number, 0, 0});
+        point(0xA2, last.audio, cd_time(capacity()));
+        for (const CdTrack& track : layout_.tracks) point(track.number, track.audio, cd_time(track.start));
         break;
     }
     case 5: // CD-TEXT: none
@@ -165,29 +203,34 @@ void AtapiCdrom::read_toc() { // 5.17
 void AtapiCdrom::read_sub_channel() { // 5.16
     const bool msf = cd_.packet[1] & 2;
     std::vector<u8> data(4, 0);
-    data[1] = 0x15; // audio status: none to return
+    data[1] = static_cast<u8>(cd_.audio);
+    // That it has ended, one way or the other, is told once.
+    if (cd_.audio == AudioStatus::Completed || cd_.audio == AudioStatus::Failed) cd_.audio = AudioStatus::None;
     if (cd_.packet[2] & 0x40) {
         switch (cd_.packet[3]) {
-        case 1: // current position
+        case 1: { // current position
+            const CdPosition position = layout_.position(cd_.head_position);
             data.resize(16, 0);
-            data[5] = kDataTrack;
-            data[6] = data[7] = 1; // track, index
+            data[5] = adr_control(position.audio);
+            data[6] = position.track;
+            data[7] = position.index;
             if (msf) {
                 put_msf(data, 9, cd_.head_position);
-                const u32 relative = cd_.head_position;
+                const u32 relative = static_cast<u32>(std::abs(position.relative));
                 data[13] = static_cast<u8>(relative / (60 * 75));
                 data[14] = static_cast<u8>(relative / 75 % 60);
                 data[15] = static_cast<u8>(relative % 75);
             } else {
                 put32(data, 8, cd_.head_position);
-                put32(data, 12, cd_.head_position);
+                put32(data, 12, static_cast<u32>(position.relative));
             }
             break;
+        }
         case 2: // media catalogue number: not valid
         case 3: // ISRC: not valid
             data.resize(24, 0);
             if (cd_.packet[3] == 3) {
-                data[5] = kDataTrack;
+                data[5] = adr_control(layout_.position(cd_.head_position).audio);
                 data[6] = cd_.packet[6];
             }
             break;
@@ -203,25 +246,31 @@ void AtapiCdrom::read_disc_information() { // 5.13
     if (cd_.packet[1] & 7) return illegal_field();
     std::vector<u8> data(34, 0);
     put16(data, 0, 32);
-    data[2] = 0x0E;                            // complete disc, complete last session
-    data[3] = data[4] = data[5] = data[6] = 1; // first track, sessions, first and last track of the last session
-    data[7] = 0x20;                            // unrestricted use
-    put32(data, 16, 0xFFFFFFFF);               // no next lead-in, nothing to write
+    data[2] = 0x0E; // complete disc, complete last session
+    data[3] = data[5] = layout_.tracks.front().number;
+    data[4] = 1; // session
+    data[6] = layout_.tracks.back().number;
+    data[7] = 0x20;              // unrestricted use
+    put32(data, 16, 0xFFFFFFFF); // no next lead-in, nothing to write
     put32(data, 20, 0xFFFFFFFF);
     reply(std::move(data), packet16(7));
 }
 
-void AtapiCdrom::read_track_information() { // 5.19
+void AtapiCdrom::read_track_information() { // 5.19: by sector, or by number
     const u8 type = cd_.packet[1] & 3;
-    const u32 number = packet32(2);
-    const bool exists = type == 0 ? number < capacity() : number == 1;
-    if (!exists || type == 3) return illegal_field();
+    const u32 wanted = packet32(2);
+    const auto track = std::find_if(layout_.tracks.begin(), layout_.tracks.end(), [&](const CdTrack& one) {
+        return type == 0 ? wanted < capacity() && one == layout_.at(wanted) : one.number == wanted;
+    });
+    if (track == layout_.tracks.end() || type > 1) return illegal_field();
     std::vector<u8> data(36, 0);
     put16(data, 0, 34);
-    data[2] = data[3] = 1; // track, session
-    data[5] = 4;           // a data track
-    data[6] = 1;           // mode 1
-    put32(data, 24, capacity());
+    data[2] = track->number;
+    data[3] = 1; // session
+    data[5] = track->audio ? 0 : 4;
+    data[6] = track->audio ? 0x0F : track->mode; // data mode; of audio undefined
+    put32(data, 8, track->start);
+    put32(data, 24, layout_.end_of_track(track->start) - track->start);
     reply(std::move(data), packet16(7));
 }
 
@@ -245,14 +294,6 @@ void AtapiCdrom::read_dvd_structure() {                       // 5.14
     }
     put16(data, 0, static_cast<u32>(data.size() - 2));
     reply(std::move(data), packet16(8));
-}
-
-/// A disc without audio tracks: playing nothing succeeds, anything else is the wrong kind of track (5.10 to 5.12).
-void AtapiCdrom::play_audio() {
-    const u8 operation = cd_.packet[0];
-    const bool nothing = operation == 0x45 ? packet16(7) == 0 : operation == 0xA5 ? packet32(6) == 0 : false;
-    if (nothing) return good();
-    check(kIllegalRequest, kIllegalMode);
 }
 
 } // namespace r86

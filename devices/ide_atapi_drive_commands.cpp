@@ -18,7 +18,7 @@ constexpr u16 kSpeedCd = 52 * 176, kSpeedDvd = 16 * 1385; // kB/s
 } // namespace
 
 /// A CD holds up to 80 minutes; what is longer can only be a DVD. 90 minutes leaves room for overlong discs.
-bool AtapiCdrom::is_dvd() const { return capacity() > 90u * 60 * 75; }
+bool AtapiCdrom::is_dvd() const { return capacity() > 90u * 60 * 75 && !image_->disc(); }
 
 void AtapiCdrom::request_sense() { // SPC-2 7.20
     // With no sense pending, a waiting UNIT ATTENTION is reported here and so cleared.
@@ -32,6 +32,9 @@ void AtapiCdrom::request_sense() { // SPC-2 7.20
     data[7] = 10;
     data[12] = cd_.asc;
     data[13] = cd_.ascq;
+    // Without an error: whether audio plays (MMC-3 table "Sense codes", 00/11 and 00/12).
+    if (!cd_.sense_key && (cd_.audio == AudioStatus::Playing || cd_.audio == AudioStatus::Paused))
+        data[13] = static_cast<u8>(cd_.audio);
     cd_.sense_key = cd_.asc = cd_.ascq = 0;
     reply(std::move(data), cd_.packet[4]);
 }
@@ -48,8 +51,10 @@ void AtapiCdrom::inquiry() {                       // SPC-2 7.3
 
 void AtapiCdrom::start_stop() { // MMC-3 START STOP UNIT: LoEj and Start
     switch (cd_.packet[4] & 3) {
+    case 0: stop_audio(); break; // the motor stops
     case 2:
         if (cd_.locked) return check(5, 0x53, 0x02); // medium removal prevented
+        stop_audio();
         if (!cd_.tray_open && image_) cd_.media_event = 3;
         cd_.tray_open = true;
         break;
@@ -60,7 +65,7 @@ void AtapiCdrom::start_stop() { // MMC-3 START STOP UNIT: LoEj and Start
         }
         cd_.tray_open = false;
         break;
-    default: break; // stop or start the motor
+    default: break; // the motor runs already
     }
     good();
 }
@@ -116,13 +121,18 @@ void AtapiCdrom::mode_sense(bool ten) {
         add(0x0E, {4, 0, 0, 0, 0, 0, v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]}, true);
     const u16 speed = is_dvd() ? kSpeedDvd : kSpeedCd;
     const u8 high = static_cast<u8>(speed >> 8), low = static_cast<u8>(speed);
-    // Capabilities (MMC-3 6.3.11): reads CD-R, CD-RW, method 2, DVD-ROM; audio play, mode 2; CD-DA; tray, lock, eject.
+    // Capabilities (MMC-3 6.3.11): reads CD-R, CD-RW, method 2, DVD-ROM; audio play, mode 2; CD-DA with
+    // exact positions; tray, lock, eject; volume and muting by channel.
     add(0x2A,
-        {0x0F, 0x00, 0x71, 0x01, static_cast<u8>(0x29 | (cd_.locked ? 2 : 0)), 0x00, high, low, 0x01, 0x00, 0x02, 0x00,
+        {0x0F, 0x00, 0x71, 0x03, static_cast<u8>(0x29 | (cd_.locked ? 2 : 0)), 0x03, high, low, 0x01, 0x00, 0x02, 0x00,
          high, low, 0x00, 0x00, 0x00, 0x00},
         false);
     if (pages.empty()) return illegal_field();
-    const u8 medium = cd_.tray_open ? 0x71 : !image_ ? 0x70 : 0x01;
+    const auto audio =
+        std::count_if(layout_.tracks.begin(), layout_.tracks.end(), [](const CdTrack& track) { return track.audio; });
+    const bool mixed = audio && static_cast<usize>(audio) < layout_.tracks.size();
+    // 120 mm CDs: data, audio, or both.
+    const u8 medium = cd_.tray_open ? 0x71 : !image_ ? 0x70 : !audio ? 0x01 : mixed ? 0x03 : 0x02;
     std::vector<u8> data(ten ? 8 : 4, 0);
     if (ten) {
         put16(data, 0, static_cast<u32>(pages.size() + 6));
@@ -183,6 +193,7 @@ void AtapiCdrom::get_configuration() {  // MMC-3 5.2, 6.5
     add(0x001E, 0, false, cd, {0, 0, 0, 0});                             // CD read
     add(0x001F, 0, false, dvd, {});                                      // DVD read
     add(0x0100, 0, true, true, {});                                      // power management
+    add(0x0103, 0, false, cd, {0x03, 0, 0x01, 0});                       // analogue audio: volume and muting by channel
     add(0x0105, 0, true, true, {});                                      // time-out
     put32(data, 0, static_cast<u32>(data.size() - 4));
     reply(std::move(data), packet16(7));

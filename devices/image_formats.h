@@ -21,6 +21,8 @@ public:
                                                     const std::string& format) = 0;
     /// A file that holds a part of `image`. Throws UserError.
     virtual std::unique_ptr<HostFile> open_extent(const std::string& image, const std::string& name, bool writable) = 0;
+    /// How the file beside `image` that has this name but for capitals is spelt; the name itself if there is none.
+    virtual std::string spelling(const std::string& /*image*/, const std::string& name) { return name; }
 };
 
 std::unique_ptr<BlockImage> open_qcow2(std::unique_ptr<HostFile> file, bool writable, ImageNeighbours& neighbours);
@@ -34,6 +36,8 @@ std::unique_ptr<BlockImage> open_raw(std::unique_ptr<HostFile> file, u64 size, b
 /// the file's beginning.
 usize raw_cd_data_at(std::span<const u8> header, u64 file_bytes);
 std::unique_ptr<BlockImage> open_raw_cd(std::unique_ptr<HostFile> file, usize data_at);
+/// The disc whose tracks lie in the files beside a cue sheet.
+std::unique_ptr<BlockImage> open_cue_sheet(std::unique_ptr<HostFile> file, ImageNeighbours& neighbours);
 
 /// The format that a file's first and last bytes claim, one that cannot be opened included; "raw" if none. Throws
 /// UserError if it cannot be read or is packed.

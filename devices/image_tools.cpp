@@ -27,7 +27,7 @@ public:
         return make_memory_image({}, true, name);
     }
     std::unique_ptr<HostFile> open_extent(const std::string& image, const std::string& name, bool) override {
-        return HostFile::open(path_beside(image, name), HostFile::Access::Read, "disk extent");
+        return HostFile::open(path_beside(image, name), HostFile::Access::Read, "image part");
     }
 };
 

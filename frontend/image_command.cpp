@@ -89,6 +89,14 @@ struct Arguments {
     }
 };
 
+/// As a disk, or what only a CD drive understands: whole sectors, a cue sheet.
+std::unique_ptr<BlockImage> open_to_look(const Arguments& a) {
+    ImageOptions options = a.options();
+    options.read_only = true;
+    const bool cd = a.format.empty() && probe_media(a.file) == MediaKind::Cd;
+    return open_image(a.file, cd ? MediaKind::Cd : MediaKind::Disk, options);
+}
+
 int create(const Arguments& a) {
     ImageRecipe recipe;
     recipe.format = a.format.empty() ? format_by_name(a.file) : a.format;
@@ -110,9 +118,7 @@ int create(const Arguments& a) {
 }
 
 int info(const Arguments& a) {
-    ImageOptions options = a.options();
-    options.read_only = true;
-    const auto image = open_image(a.file, MediaKind::Disk, options);
+    const auto image = open_to_look(a);
     ImageFacts facts;
     image->describe(facts);
     std::printf("image: %s\nformat: %s\nsize of the disk: %s\n", a.file.c_str(), facts.format.c_str(),
@@ -129,9 +135,7 @@ int info(const Arguments& a) {
 }
 
 int convert(const Arguments& a) {
-    ImageOptions from = a.options();
-    from.read_only = true;
-    const auto source = open_image(a.file, MediaKind::Disk, from);
+    const auto source = open_to_look(a);
     ImageRecipe recipe;
     recipe.format = a.target_format.empty() ? format_by_name(a.target) : a.target_format;
     recipe.size = source->size();

@@ -105,7 +105,7 @@ public:
     void standing_still() { pacer_.restart(machine_.now_ns()); }
     void connect_audio(AudioSink* sink) {
         audio_ = sink;
-        machine_.pc().speaker.connect(sink);
+        machine_.pc().connect_audio(sink);
     }
     /// The newest text screen for a terminal.
     bool take_text(TextScreen& out) { return texts_.take(out); }

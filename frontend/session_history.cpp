@@ -119,10 +119,10 @@ void Session::carry_out(const TravelOrder& order) {
     if (!traveller_) return say("This session keeps no history: it was started with --rewind off.");
     set_paused(true);
     typist_.clear();
-    machine_.pc().speaker.connect(nullptr); // what is passed on the way is not heard
+    machine_.pc().connect_audio(nullptr); // what is passed on the way is not heard
     const bool stands = traveller_->carry_out(order);
     if (!traveller_->runs_backwards()) {
-        machine_.pc().speaker.connect(audio_);
+        machine_.pc().connect_audio(audio_);
         show_machine();
     }
     if (!stands) set_paused(false);

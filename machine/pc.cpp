@@ -266,6 +266,11 @@ void Pc::wire_drives(MachineConfig& config) {
         if (config.floppies[n]) floppy.insert(n, *config.floppies[n]);
 }
 
+void Pc::connect_audio(AudioSink* sink) {
+    speaker.connect(sink);
+    if (cdrom) cdrom->connect(sink);
+}
+
 void Pc::wire_pci() {
     pci.set_reset_control(reset_control);
     pci.set_memory_window(std::max<u64>(memory.ram_size(), 0x100000), kInterruptControllers - 1);

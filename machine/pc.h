@@ -67,6 +67,8 @@ public:
     /// The same, part by part: the clock, the processor, each chip.
     std::vector<StatePart> parts();
     void loaded();
+    /// Who hears the loudspeaker and the CD drive; nullptr: nobody. Wiring, not state.
+    void connect_audio(AudioSink* sink);
     /// INIT#: the processor and its local APIC.
     void init_processor();
     /// Could a chip wake the processor from HLT?

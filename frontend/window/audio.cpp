@@ -1,7 +1,9 @@
-/// Sound through SDL: mono samples of the PC speaker at their own rate; SDL converts for the device.
+/// Sound through SDL: the PC speaker and the CD drive, mixed at the rate that both have; SDL converts for the device.
 #include "frontend/window/sample_ring.h"
 #include "frontend/window/window.h"
 #include <SDL.h>
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <filesystem>
 
@@ -27,11 +29,11 @@ public:
         SDL_AudioSpec wanted{};
         wanted.freq = kHz;
         wanted.format = AUDIO_S16SYS;
-        wanted.channels = 1;
+        wanted.channels = kChannels;
         wanted.samples = 1024;
         wanted.userdata = this;
         wanted.callback = [](void* self, Uint8* bytes, int length) {
-            static_cast<SdlAudio*>(self)->ring_.take(
+            static_cast<SdlAudio*>(self)->mix(
                 {reinterpret_cast<i16*>(bytes), static_cast<usize>(length) / sizeof(i16)});
         };
         device_ = SDL_OpenAudioDevice(nullptr, 0, &wanted, nullptr, 0);
@@ -43,16 +45,37 @@ public:
     SdlAudio(const SdlAudio&) = delete;
     SdlAudio& operator=(const SdlAudio&) = delete;
 
-    void samples(std::span<const i16> mono, u32 hz) override {
+    void samples(AudioSource source, std::span<const i16> frames, unsigned channels, u32 hz) override {
         if (device_ == 0 || hz != kHz) return;
-        ring_.put(mono);
+        if (source == AudioSource::Speaker && channels == 1)
+            speaker_.put(frames);
+        else if (source == AudioSource::Cd && channels == kChannels)
+            cd_.put(frames);
+        else
+            return;
         // A device that plays nothing costs nothing: it starts with the first sound.
         if (!started_) SDL_PauseAudioDevice(device_, 0);
         started_ = true;
     }
 
 private:
-    SampleRing ring_;
+    static constexpr u8 kChannels = 2;
+
+    /// On the host's audio thread.
+    void mix(std::span<i16> out) {
+        cd_.take(out);
+        std::array<i16, 256> mono;
+        for (usize at = 0; at < out.size();) {
+            const usize frames = std::min(mono.size(), (out.size() - at) / kChannels);
+            speaker_.take(std::span(mono).first(frames));
+            for (usize i = 0; i < frames * kChannels; ++i)
+                out[at + i] = static_cast<i16>(std::clamp(out[at + i] + mono[i / kChannels], -32768, 32767));
+            at += frames * kChannels;
+        }
+    }
+
+    SampleRing<1> speaker_;
+    SampleRing<kChannels> cd_;
     SDL_AudioDeviceID device_ = 0;
     bool initialised_ = false;
     bool started_ = false;

@@ -13,8 +13,10 @@ namespace {
 
 constexpr std::uintmax_t kLargestFloppy = 2880 * 1024;
 
-/// A volume descriptor of ISO 9660 in sector 16, of 2048 bytes or raw ones of 2352.
+/// A cue sheet, or a volume descriptor of ISO 9660 in sector 16, of 2048 bytes or raw ones of 2352.
 bool looks_like_cd(const fs::path& file) {
+    const std::string suffix = file.extension().string();
+    if (suffix == ".cue" || suffix == ".CUE") return true;
     std::ifstream in(file, std::ios::binary);
     for (const std::streamoff at : {16 * 2048 + 1, 16 * 2352 + 16 + 1}) {
         std::array<char, 5> id{};

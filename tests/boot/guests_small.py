@@ -69,6 +69,22 @@ def grub_cdrom(test):
     grub(test, "cdrom.iso")
 
 
+def grub_cue_sheet(test):
+    """The same CD in sectors of 2352 bytes, as a cue sheet made on DOS names them, with an audio track behind."""
+    iso = (test.package("grub-rescue-pc") / "usr/lib/grub-rescue/grub-rescue-cdrom.iso").read_bytes()
+    sectors = len(iso) // 2048
+    header = b"\x00" + b"\xff" * 10 + b"\x00" + bytes(3) + b"\x01"
+    data = b"".join(header + iso[at * 2048:][:2048] + bytes(288) for at in range(sectors))
+    (test.scratch / "game.bin").write_bytes(data + bytes(300 * 2352))
+    minutes, rest = divmod(sectors, 75 * 60)
+    sheet = test.scratch / "game.cue"
+    sheet.write_text(f'FILE "D:\\GAME.BIN" BINARY\r\n  TRACK 01 MODE1/2352\r\n    INDEX 01 00:00:00\r\n'
+                     f'  TRACK 02 AUDIO\r\n    INDEX 01 {minutes:02}:{rest // 75:02}:{rest % 75:02}\r\n')
+    test.run(["--memory", "128M", "--boot", "d", "--cdrom", sheet], '''
+wait-screen "command-line" 60
+''')
+
+
 def grub_floppy(test):
     grub(test, "floppy.img")
 

@@ -40,6 +40,7 @@ TEST_CASE("window: a dropped file goes where it fits") {
     CHECK(drive_for_file(folder.file("big.img", 2880 * 1024), kDrives) == "floppy0");
     CHECK(drive_for_file(folder.file("os.iso", 40 << 20, 32769), kDrives) == "cdrom0");
     CHECK(drive_for_file(folder.file("raw.bin", 40 << 20, 16 * 2352 + 17), kDrives) == "cdrom0");
+    CHECK(drive_for_file(folder.file("game.cue", 200), kDrives) == "cdrom0");
     CHECK(drive_for_file(folder.file("small.iso", 400 * 1024, 32769), kDrives) == "cdrom0"); // by content, not by size
     CHECK(drive_for_file(folder.file("empty", 0), kDrives) == std::nullopt);
     CHECK(drive_for_file(folder.path(), kDrives) == std::nullopt);

@@ -7,19 +7,20 @@
 #include <vector>
 
 using namespace r86;
+using Ring = SampleRing<1>;
 
 TEST_CASE("window: sound starts when a little is there, and fades when nothing comes") {
-    auto ring = std::make_unique<SampleRing>();
+    auto ring = std::make_unique<Ring>();
     std::vector<i16> out(256, 1);
     ring->take(out);
     CHECK(out == std::vector<i16>(256, 0));
     ring->put(std::vector<i16>(100, 1000));
     ring->take(out);
     CHECK(out[0] == 0); // too little for a start
-    ring->put(std::vector<i16>(SampleRing::kStart, 1000));
+    ring->put(std::vector<i16>(Ring::kStart, 1000));
     ring->take(out);
     CHECK(out == std::vector<i16>(256, 1000));
-    std::vector<i16> rest(SampleRing::kStart);
+    std::vector<i16> rest(Ring::kStart);
     ring->take(rest);
     CHECK(rest[1000] == 1000);
     CHECK(rest.back() > 0); // no step to zero
@@ -30,19 +31,19 @@ TEST_CASE("window: sound starts when a little is there, and fades when nothing c
 }
 
 TEST_CASE("window: samples that do not fit are dropped, the others keep their order") {
-    auto ring = std::make_unique<SampleRing>();
-    std::vector<i16> many(SampleRing::kCapacity + 5000);
+    auto ring = std::make_unique<Ring>();
+    std::vector<i16> many(Ring::kCapacity + 5000);
     for (usize i = 0; i < many.size(); ++i) many[i] = static_cast<i16>(i);
     ring->put(many);
     ring->put(many);
-    std::vector<i16> out(SampleRing::kCapacity);
+    std::vector<i16> out(Ring::kCapacity);
     ring->take(out);
     for (usize i = 0; i < out.size(); ++i) REQUIRE(out[i] == static_cast<i16>(i));
 }
 
 TEST_CASE("window: two threads, no sample lost and none out of order") {
-    auto ring = std::make_unique<SampleRing>();
-    constexpr i16 kLast = SampleRing::kCapacity - 1; // never more than fits, so none may be dropped
+    auto ring = std::make_unique<Ring>();
+    constexpr i16 kLast = Ring::kCapacity - 1; // never more than fits, so none may be dropped
     std::atomic<bool> written = false;
     std::thread writer([&] {
         for (i16 next = 1; next <= kLast;) {
@@ -69,5 +70,18 @@ TEST_CASE("window: two threads, no sample lost and none out of order") {
     }
     writer.join();
     CHECK(in_order);
-    CHECK(highest > kLast - static_cast<i16>(SampleRing::kStart)); // less than a start may wait for more
+    CHECK(highest > kLast - static_cast<i16>(Ring::kStart)); // less than a start may wait for more
+}
+
+TEST_CASE("window: two channels fade each from its own last sample") {
+    auto ring = std::make_unique<SampleRing<2>>();
+    std::vector<i16> frames;
+    for (usize i = 0; i < SampleRing<2>::kStart / 2; ++i) frames.insert(frames.end(), {1000, -500});
+    ring->put(frames);
+    std::vector<i16> out(frames.size() + 64);
+    ring->take(out);
+    CHECK(out[frames.size() - 2] == 1000);
+    CHECK(out[frames.size() - 1] == -500);
+    CHECK(out[frames.size()] == 984);
+    CHECK(out[frames.size() + 1] == -492);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the inputs from which the chip fuzzers start: whole transfers, which chance alone would hardly find.
 
-    make_seeds.py CORPUS_DIR      writes CORPUS_DIR/{floppy,ide,vga,small_chips,pci,fw_cfg,state_file}/seed_*
+    make_seeds.py CORPUS_DIR      writes CORPUS_DIR/{floppy,ide,vga,small_chips,pci,fw_cfg,state_file,cd}/seed_*
 
 The encoding is that of fuzz_board.h: a byte that says what, then a port or an address, then a value; of files of states,
 that of fuzz_state_file.cpp.
@@ -266,6 +266,19 @@ def fw_cfg_seeds():
     yield "items_that_are_not_there", seed
 
 
+def cd_seeds():
+    """A cue sheet, a zero byte, and the file `part`."""
+    track = b"INDEX 01 00:00:00\n"
+    yield "data_and_audio", (b"FILE part BINARY\nTRACK 01 MODE1/2352\n" + track + b"TRACK 02 AUDIO\nPREGAP 00:00:02\n"
+                             b"INDEX 00 00:00:02\nINDEX 01 00:00:03\nPOSTGAP 00:00:01\nFILE sound BINARY\nTRACK 03 AUDIO\n" + track + b"\0"
+                             + bytes(5 * 2352))
+    yield "small_sectors", b"FILE part BINARY\nTRACK 01 MODE1/2048\n" + track + b"TRACK 02 MODE2/2336\nINDEX 01 00:00:01\n\0" + bytes(2048 + 2336)
+    yield "motorola", b"FILE part MOTOROLA\nTRACK 07 AUDIO\n" + track + b"TRACK 08 MODE2/2352\nINDEX 01 00:00:01\n\0" + bytes(2 * 2352)
+    wave = b"RIFF\x24\x10\0\0WAVEfmt \x10\0\0\0" + struct.pack("<HHIIHH", 1, 2, 44100, 176400, 4, 16) + b"data\0\x10\0\0" + bytes(4096)
+    yield "wave", b"FILE part WAVE\nTRACK 01 AUDIO\n" + track + b"\0" + wave
+    yield "words", b"REM x\nCATALOG 1\nTITLE \"a b\"\nFILE \"C:\\part\" binary\r\n  TRACK 1 AUDIO\r\n FLAGS DCP\n ISRC X\n INDEX 1 0:0:0\0" + bytes(2352)
+
+
 def state_file(version=4, sections=(), count=None, size=None):
     """A whole file; sections are (name, version, content)."""
     body = b""
@@ -302,7 +315,7 @@ def state_file_seeds():
 def main():
     for kind, seeds in (("ide", ide_seeds()), ("floppy", floppy_seeds()), ("vga", vga_seeds()), ("small_chips", small_chip_seeds()),
                         ("pci", pci_seeds()), ("fw_cfg", fw_cfg_seeds()),
-                        ("state_file", state_file_seeds())):
+                        ("state_file", state_file_seeds()), ("cd", cd_seeds())):
         folder = pathlib.Path(sys.argv[1]) / kind
         folder.mkdir(parents=True, exist_ok=True)
         for name, seed in seeds:
