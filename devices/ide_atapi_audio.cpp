@@ -22,7 +22,7 @@ u64 sector_end_ns(u64 since_ns, u32 sectors) { return since_ns + sectors * kNsPe
 /// PLAY AUDIO (10), (12), MSF, TRACK/INDEX, and SCAN, which plays as well.
 void AtapiCdrom::play_audio() {
     const auto& p = cd_.packet;
-    const auto time = [&](usize at) {
+    const auto address = [&](usize at) {
         if (p[at] == 0xFF && p[at + 1] == 0xFF && p[at + 2] == 0xFF) return kHere;
         return static_cast<u32>(std::max((p[at] * 60 + p[at + 1]) * 75 + p[at + 2] - 150, 0));
     };
@@ -39,8 +39,8 @@ void AtapiCdrom::play_audio() {
     case 0x45: length(packet16(7)); break;
     case 0xA5: length(packet32(6)); break;
     case 0x47:
-        first = time(3);
-        end = time(6);
+        first = address(3);
+        end = address(6);
         break;
     case 0x48: {
         const auto from = track(p[4]), to = track(p[7]);
@@ -50,7 +50,7 @@ void AtapiCdrom::play_audio() {
         break;
     }
     default: // SCAN: to the end of the disc
-        if (p[9] >> 6 == 1) first = time(3);
+        if (p[9] >> 6 == 1) first = address(3);
         end = capacity();
         break;
     }

@@ -121,7 +121,8 @@ private:
         list_option(kGroup, "--floppy", options_.floppies, "FILE", "Drive A; given again: drive B");
         list_option(kGroup, "--disk", disks_, "FILE[,format=F][,backing=FILE]",
                     "Hard disk, up to three; F: raw, qcow2, vhd or vmdk; a backing file elsewhere needs to be named");
-        option(kGroup, "--cdrom", options_.cdrom, "FILE", "CD or DVD image: .iso, .bin, or the .cue of a disc with audio");
+        option(kGroup, "--cdrom", options_.cdrom, "FILE",
+               "CD or DVD image: .iso, .bin, or the .cue of a disc with audio");
         list_option(kGroup, "--floppy-dir", options_.floppy_directories, "DIR", "A directory as a read-only floppy");
         list_option(kGroup, "--disk-dir", options_.disk_directories, "DIR", "A directory as a read-only FAT disk");
         option(kGroup, "--cdrom-dir", options_.cdrom_directory, "DIR",

@@ -18,7 +18,9 @@ struct Collected : ByteSink {
 
 struct Heard : AudioSink {
     std::vector<i16> data;
-    void samples(AudioSource, std::span<const i16> mono, unsigned, u32) override { data.insert(data.end(), mono.begin(), mono.end()); }
+    void samples(AudioSource, std::span<const i16> mono, unsigned, u32) override {
+        data.insert(data.end(), mono.begin(), mono.end());
+    }
 };
 
 struct Machine {
