@@ -181,6 +181,10 @@ private:
         for (const auto& [name, bytes] : memories_) room[name] = bytes.size() / kPageSize * kPageRecord;
         for (const Section& section : sections_) {
             const auto found = room.find(section.name);
+            if (found == room.end() && section.name.starts_with("medium"))
+                throw UserError(subject_ +
+                                "was saved after a floppy or CD had been put in; put the same ones in, in the "
+                                "same order (insert DRIVE FILE), and load it then");
             if (found == room.end()) other_machine("This one has no '" + section.name + "'.");
             if (section.version != kSectionVersion)
                 throw UserError(subject_ + "has version " + std::to_string(section.version) + " of '" + section.name +

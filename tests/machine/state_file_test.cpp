@@ -71,6 +71,19 @@ void write_pattern(Machine& machine, u64 address, u8 value) {
 
 } // namespace
 
+TEST_CASE("a state with a medium that was put in later says what to do, and loads when it is there") {
+    const auto put_in = [](Machine& machine) {
+        machine.apply(input::Medium{"floppy0", make_memory_image(std::vector<u8>(1440 * 1024, 3), true, "b.img")});
+    };
+    Machine a(small_pc()), b(small_pc());
+    put_in(a);
+    const auto file = pack_state(a);
+    CHECK(refusal(b, file).find("insert DRIVE FILE") != std::string::npos);
+    put_in(b);
+    CHECK(refusal(b, file).empty());
+    CHECK(pack_state(b) == file);
+}
+
 TEST_CASE("a state file brings back processor, chips, memories and the changes of images") {
     Machine a(small_pc()), b(small_pc());
     a.run_until(4321);
