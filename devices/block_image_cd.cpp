@@ -2,12 +2,15 @@
 /// sector as bytes of the image, and all of it as a CdDisc.
 /// Standards: ECMA-130, 14 "Digital sectors" (mode 1), CD-ROM XA (mode 2); Microsoft, "Multimedia Programming Interface
 /// and Data Specifications 1.0" (WAVE).
+#include "core/byte_order.h"
 #include "core/error.h"
 #include "devices/cd_disc.h"
 #include "devices/cue_sheet.h"
 #include "devices/image_formats.h"
 #include <algorithm>
 #include <array>
+#include <cstdio>
+#include <cstring>
 #include <iterator>
 
 namespace r86 {
@@ -19,11 +22,22 @@ constexpr usize kMode2Data = 24;    ///< behind sync and header, and the subhead
 constexpr usize kMode2Bytes = 2336; ///< of a sector without sync and header
 constexpr u32 kMostSectors = 100 * 60 * 75;
 constexpr u64 kLargestSheet = 256 * 1024;
+constexpr unsigned kMostChunks = 1000; ///< of a WAVE file, before the samples
 
 using TrackType = CueTrack::Type;
 
 usize stored_bytes(TrackType type) {
     return type == TrackType::Mode1 ? kDataBytes : type == TrackType::Mode2 ? kMode2Bytes : kRawSectorBytes;
+}
+
+/// Where the user data begin in what is stored of a sector; of audio its samples stand for them.
+usize user_data_at(TrackType type) {
+    switch (type) {
+    case TrackType::Mode1Raw: return kRawUserData;
+    case TrackType::Mode2: return kMode2Data - (kRawSectorBytes - kMode2Bytes);
+    case TrackType::Mode2Raw: return kMode2Data;
+    default: return 0;
+    }
 }
 
 /// Neighbouring sectors that are stored alike.
@@ -34,6 +48,8 @@ struct Piece {
     u64 offset = 0;           ///< of the first sector in the file
     TrackType type = TrackType::Audio;
     bool swapped = false; ///< audio in big-endian order
+
+    u64 place_of(u32 sector) const { return offset + u64{sector - lba} * stored_bytes(type); }
 };
 
 /// Where the samples of a WAVE file lie.
@@ -82,7 +98,7 @@ public:
         if (!piece.file) return true;
         const usize stored = stored_bytes(piece.type);
         const usize at = piece.type == TrackType::Mode1 ? kRawUserData : kRawSectorBytes - stored;
-        if (!piece.file->read(piece.offset + u64{lba - piece.lba} * stored, std::span(out).subspan(at, stored)))
+        if (!piece.file->read(piece.place_of(lba), std::span(out).subspan(at, stored)))
             return report("image " + piece.file->error());
         if (piece.swapped)
             for (usize i = 0; i < out.size(); i += 2) std::swap(out[i], out[i + 1]);
@@ -93,16 +109,15 @@ public:
 
 protected:
     bool do_read(u64 offset, std::span<u8> out) override {
-        RawSector sector;
         while (!out.empty()) {
             const u32 lba = static_cast<u32>(offset / kDataBytes);
             const usize inside = offset % kDataBytes, length = std::min(out.size(), kDataBytes - inside);
-            if (!read_sector(lba, sector)) return false;
-            const TrackType type = piece_at(lba).type;
-            const usize data_at = type == TrackType::Audio                                  ? 0
-                                  : type == TrackType::Mode1 || type == TrackType::Mode1Raw ? kRawUserData
-                                                                                            : kMode2Data;
-            std::copy_n(sector.begin() + static_cast<std::ptrdiff_t>(data_at + inside), length, out.begin());
+            const Piece& piece = piece_at(lba);
+            const auto part = out.first(length);
+            if (!piece.file)
+                std::fill(part.begin(), part.end(), u8{0});
+            else if (!piece.file->read(piece.place_of(lba) + user_data_at(piece.type) + inside, part))
+                return report("image " + piece.file->error());
             out = out.subspan(length);
             offset += length;
         }
@@ -127,34 +142,31 @@ std::string last_name(const std::string& name) {
     return slash == std::string::npos ? name : name.substr(slash + 1);
 }
 
-u32 little32(std::span<const u8> bytes) {
-    return bytes[0] | u32{bytes[1]} << 8 | u32{bytes[2]} << 16 | u32{bytes[3]} << 24;
-}
-
 WaveData find_wave_data(HostFile& file) {
     const auto fail = [&file](const std::string& what) -> WaveData {
         throw UserError("audio file '" + file.path() + "' " + what);
     };
     std::array<u8, 12> riff{};
-    if (file.size() < riff.size() || !file.read(0, riff) || little32(riff) != 0x46464952 ||
-        little32(std::span(riff).subspan(8)) != 0x45564157)
+    if (file.size() < riff.size() || !file.read(0, riff) || std::memcmp(&riff[0], "RIFF", 4) != 0 ||
+        std::memcmp(&riff[8], "WAVE", 4) != 0)
         return fail("is no WAVE file");
     bool format_seen = false;
-    for (u64 at = riff.size(); at + 8 <= file.size();) {
+    u64 at = riff.size();
+    for (unsigned chunks = 0; chunks < kMostChunks && at + 8 <= file.size(); ++chunks) {
         std::array<u8, 8> chunk{};
         if (!file.read(at, chunk)) return fail(file.error());
-        const u64 length = little32(std::span(chunk).subspan(4));
-        const u32 id = little32(chunk);
+        const u64 length = load_le<u32>(&chunk[4]);
         at += chunk.size();
-        if (id == 0x20746D66) { // "fmt "
+        if (std::memcmp(&chunk[0], "fmt ", 4) == 0) {
             std::array<u8, 16> format{};
             if (length < format.size() || at + format.size() > file.size() || !file.read(at, format))
                 return fail("is damaged");
-            // PCM, two channels, 44100 Hz, 16 bits.
-            if (little32(format) != 0x00020001 || little32(std::span(format).subspan(4)) != 44100 || format[14] != 16)
+            constexpr u16 kPcm = 1;
+            if (load_le<u16>(&format[0]) != kPcm || load_le<u16>(&format[2]) != 2 ||
+                load_le<u32>(&format[4]) != 44100 || load_le<u16>(&format[14]) != 16)
                 return fail("is not 16-bit stereo at 44100 Hz, which CDs hold; convert it");
             format_seen = true;
-        } else if (id == 0x61746164) { // "data"
+        } else if (std::memcmp(&chunk[0], "data", 4) == 0) {
             if (!format_seen) return fail("is damaged");
             return {at, std::min(length, file.size() - at)};
         }

@@ -89,8 +89,9 @@ void AtapiCdrom::get_event_status() {                 // MMC-3 GET EVENT STATUS 
 }
 
 void AtapiCdrom::mechanism_status() {
+    constexpr u8 kDoorOpen = 0x10, kPlaying = 0x20;
     std::vector<u8> data(8, 0);
-    data[1] = cd_.tray_open ? 0x10 : 0x00;
+    data[1] = static_cast<u8>((cd_.tray_open ? kDoorOpen : 0) | (cd_.audio == AudioStatus::Playing ? kPlaying : 0));
     data[2] = static_cast<u8>(cd_.head_position >> 16);
     put16(data, 3, cd_.head_position & 0xFFFF);
     reply(std::move(data), packet16(8));

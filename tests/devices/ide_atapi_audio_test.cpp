@@ -110,6 +110,7 @@ TEST_CASE("atapi audio: PLAY goes on by time, tells where it is, and ends") {
     CHECK_FALSE(b.failed);
     CHECK(b.status() == 0x11);
     CHECK(b.sense() == 0x000011); // in progress
+    CHECK(b.run({0xBD, 0, 0, 0, 0, 0, 0, 0, 0, 8})[1] == 0x20);
     b.time.pass(kSecond / 75 * 5 / 2);
     auto at = b.position();
     CHECK(at[1] == 0x11);
