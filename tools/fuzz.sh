@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Builds every fuzz target with Clang's libFuzzer and the sanitizers, and lets each search for SECONDS.
 #   fuzz.sh SOURCE_DIR BUILD_DIR SECONDS [TARGET...]
+# Searches of a minute and more begin with the whole kept corpus; shorter ones, which it would fill, with the seeds and a
+# handful of what was found.
 # New inputs go to BUILD_DIR/fuzz/corpus; what crashes stays in BUILD_DIR/fuzz. Exit status 77: no libFuzzer here.
 set -euo pipefail
 source_dir=$1 build=$2/variants/sanitizers artifacts=$2/fuzz seconds=$3
@@ -22,11 +24,16 @@ failed=0
 for name in "${targets[@]}"; do
     own="$artifacts/corpus/${name#fuzz_}"
     kept="$source_dir/tests/fuzz/corpus/${name#fuzz_}"
-    mkdir -p "$own"
-    folders=("$own")
-    [ -d "$kept" ] && folders+=("$kept")
+    mkdir -p "$own" "$kept"
+    begin=()
+    if [ "$seconds" -ge 60 ]; then
+        begin=("$kept")
+    else
+        inputs=$({ find "$kept" -maxdepth 1 -type f; find "$kept" -path '*/found/*' | shuf -n 20; } | paste -sd,)
+        [ -z "$inputs" ] || begin=("-seed_inputs=$inputs")
+    fi
     echo "== $name for $seconds s"
     nice -n 15 "$build/$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
-        -artifact_prefix="$artifacts/$name-" "${folders[@]}" || failed=1
+        -artifact_prefix="$artifacts/$name-" "$own" "${begin[@]}" || failed=1
 done
 exit $failed
