@@ -12,7 +12,8 @@ PcSpeaker::PcSpeaker(EventQueue& queue, std::function<u64(u64, u64)> high_cycles
     : clock_(queue.clock()), timer_(queue, "pc_speaker",
                                     [this](u64 deadline) {
                                         catch_up();
-                                        if (sink_ && !chunk_.empty()) sink_->samples(AudioSource::Speaker, chunk_, 1, kHz);
+                                        if (sink_ && !chunk_.empty())
+                                            sink_->samples(AudioSource::Speaker, chunk_, 1, kHz);
                                         chunk_.clear();
                                         const bool go_on = state_.enabled || state_.used;
                                         state_.used = state_.enabled;
