@@ -20,7 +20,6 @@ namespace {
 constexpr usize kDataBytes = 2048, kModeAt = 15;
 constexpr usize kMode2Data = 24;    ///< behind sync and header, and the subheader of CD-ROM XA
 constexpr usize kMode2Bytes = 2336; ///< of a sector without sync and header
-constexpr u32 kMostSectors = 100 * 60 * 75;
 constexpr u64 kLargestSheet = 256 * 1024;
 constexpr unsigned kMostChunks = 1000; ///< of a WAVE file, before the samples
 
@@ -66,7 +65,7 @@ public:
     void add_track(const CdTrack& track) { layout_.tracks.push_back(track); }
     void add_piece(Piece piece) {
         if (piece.sectors == 0) return;
-        if (piece.sectors > kMostSectors - layout_.lead_out)
+        if (piece.sectors > kMostCdSectors - layout_.lead_out)
             throw UserError("CD image '" + name_ + "' has more than the 99 minutes of a CD");
         piece.lba = layout_.lead_out;
         layout_.lead_out += piece.sectors;
@@ -190,7 +189,7 @@ std::unique_ptr<BlockImage> open_raw_cd(std::unique_ptr<HostFile> file, usize da
     const bool mode2 = data_at == kMode2Data;
     HostFile& held = image->add(std::move(file));
     image->add_track({.mode = static_cast<u8>(mode2 ? 2 : 1)});
-    image->add_piece({.sectors = static_cast<u32>(std::min<u64>(sectors, kMostSectors + 1)),
+    image->add_piece({.sectors = static_cast<u32>(std::min<u64>(sectors, kMostCdSectors + 1)),
                       .file = &held,
                       .type = mode2 ? TrackType::Mode2Raw : TrackType::Mode1Raw});
     return image;
@@ -226,7 +225,7 @@ std::unique_ptr<BlockImage> open_cue_sheet(std::unique_ptr<HostFile> file, Image
             const u64 left = (data.offset + data.bytes - offset) / stored;
             const u32 end = last ? 0 : next->index0.value_or(*next->index1);
             const u64 sectors = last ? left : end - sector;
-            if (sectors > left || sectors > kMostSectors || *track.index1 - sector >= sectors)
+            if (sectors > left || sectors > kMostCdSectors || *track.index1 - sector >= sectors)
                 throw UserError("cue sheet '" + path + "': track " + std::to_string(track.number) +
                                 " does not lie in '" + named.name + "', which is too short");
             const u32 pregap = lba;

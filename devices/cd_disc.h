@@ -7,6 +7,8 @@
 
 namespace r86 {
 
+inline constexpr u32 kMostCdSectors = 100 * 60 * 75; ///< addresses have two digits of minutes
+
 struct CdTrack {
     u8 number = 1; ///< 1 to 99
     bool audio = false;

@@ -2,6 +2,7 @@
 #include "devices/ide_atapi_cdrom.h"
 #include "devices/ide_identify.h"
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace r86 {
@@ -415,7 +416,10 @@ void AtapiCdrom::visit_drive(StateVisitor& visitor) {
         length = std::min<u64>(length, reply_.size());
         position = std::min(position, length);
     }
-    kind = std::min(kind, SectorKind::Audio); // a damaged file must not index outside
+    // A damaged file must not index outside, nor let audio play for ages.
+    kind = std::min(kind, SectorKind::Audio);
+    head_position = std::min<u32>(head_position, std::numeric_limits<i32>::max());
+    play_end = std::min(play_end, kMostCdSectors);
 }
 
 } // namespace r86

@@ -228,6 +228,19 @@ TEST_CASE("atapi audio: saved while it plays, it goes on from there") {
     CHECK(b.status() == 0x11);
 }
 
+TEST_CASE("atapi audio: a damaged state neither hangs nor leaves the disc") {
+    Disc b;
+    b.play(60, 100);
+    test::Values values = test::save(*b.cd);
+    for (const char* field : {"head_position", "play_from", "play_end"})
+        for (auto& [name, bytes] : values)
+            if (name.ends_with(field)) std::fill(bytes.begin(), bytes.end(), u8{0xFF});
+    test::load(*b.cd, values);
+    CHECK(b.position().size() == 16);
+    b.time.pass(kSecond);
+    CHECK(b.status() != 0x11);
+}
+
 TEST_CASE("atapi audio: random packets neither crash nor hang") {
     Disc b;
     send_random_packets(b, *b.disc);
