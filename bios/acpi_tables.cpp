@@ -1,6 +1,7 @@
 #include "bios/acpi_tables.h"
 #include "bios/byte_writer.h"
 #include "bios/embedded.h"
+#include "core/byte_order.h"
 #include "core/error.h"
 #include <algorithm>
 #include <array>
@@ -71,8 +72,7 @@ usize add_dsdt(ByteWriter& out, LoaderScript& loader, u32 pci_start, std::vector
     std::vector<u8> dsdt(compiled_dsdt().begin(), compiled_dsdt().end());
     // Name (MEMS, DWordConst): NameOp, four letters, DWordPrefix, value.
     static constexpr std::array<u8, 6> kName = {0x08, 'M', 'E', 'M', 'S', 0x0C};
-    const usize value = position_of(kName, dsdt) + kName.size();
-    for (unsigned i = 0; i < 4; ++i) dsdt[value + i] = static_cast<u8>(pci_start >> (8 * i));
+    store_le<u32>(&dsdt[position_of(kName, dsdt) + kName.size()], pci_start);
     // IO (Decode16, base, base, ...): tag, decoding, lowest and highest base (ACPI 1.0b, 6.4.2.5).
     static constexpr std::array<u8, 6> kPorts = {0x47,         0x01,           kPmBase & 0xFF,
                                                  kPmBase >> 8, kPmBase & 0xFF, kPmBase >> 8};

@@ -22,8 +22,7 @@ inline constexpr u16 kPmBase = 0x600;
 /// Contents of etc/acpi/tables, etc/acpi/rsdp and etc/table-loader.
 struct AcpiFiles {
     std::vector<u8> tables;
-    std::vector<usize>
-        pm_ports; ///< where in the tables words name ports of kPmBase and above: other firmware moves them
+    std::vector<usize> pm_ports; ///< offsets of words in them that name ports of kPmBase and above
     std::vector<u8> rsdp;
     std::vector<u8> loader;
 };

@@ -21,9 +21,9 @@ struct Picture {
     std::vector<u32> pixels; ///< width*height, 00RRGGBBh
 };
 
-/// Sound samples at a fixed rate; not state.
 enum class AudioSource : u8 { Speaker, Cd };
 
+/// Sound samples at a fixed rate; not state.
 class AudioSink {
 public:
     virtual ~AudioSink() = default;

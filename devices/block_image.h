@@ -64,8 +64,7 @@ public:
     virtual bool holds(u64 /*offset*/, u64 /*bytes*/) { return true; }
     /// The image under this one; nullptr: none.
     virtual BlockImage* parent() { return nullptr; }
-    /// The tracks and whole sectors of a CD that is more than one data track of 2048 bytes a sector; nullptr: it is
-    /// not.
+    /// The tracks and whole sectors of a CD; nullptr: it is one data track of 2048 bytes a sector.
     virtual CdDisc* disc() { return nullptr; }
     /// Whether `restore_cluster` can put any cluster back to the start's content without being told it.
     virtual bool remembers_start() const { return false; }

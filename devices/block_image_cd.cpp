@@ -176,22 +176,21 @@ WaveData find_wave_data(HostFile& file) {
 
 } // namespace
 
-usize raw_cd_data_at(std::span<const u8> header, u64 file_bytes) {
+u8 raw_cd_mode(std::span<const u8> header, u64 file_bytes) {
     constexpr std::array<u8, 12> kSync = {0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00};
     if (header.size() <= kModeAt || file_bytes < kRawSectorBytes || file_bytes % kRawSectorBytes) return 0;
     if (!std::equal(kSync.begin(), kSync.end(), header.begin())) return 0;
-    return header[kModeAt] == 1 ? kRawUserData : header[kModeAt] == 2 ? kMode2Data : 0;
+    return header[kModeAt] <= 2 ? header[kModeAt] : u8{0};
 }
 
-std::unique_ptr<BlockImage> open_raw_cd(std::unique_ptr<HostFile> file, usize data_at) {
+std::unique_ptr<BlockImage> open_raw_cd(std::unique_ptr<HostFile> file, u8 mode) {
     auto image = std::make_unique<DiscImage>(file->path());
     const u64 sectors = file->size() / kRawSectorBytes;
-    const bool mode2 = data_at == kMode2Data;
     HostFile& held = image->add(std::move(file));
-    image->add_track({.mode = static_cast<u8>(mode2 ? 2 : 1)});
+    image->add_track({.mode = mode});
     image->add_piece({.sectors = static_cast<u32>(std::min<u64>(sectors, kMostCdSectors + 1)),
                       .file = &held,
-                      .type = mode2 ? TrackType::Mode2Raw : TrackType::Mode1Raw});
+                      .type = mode == 2 ? TrackType::Mode2Raw : TrackType::Mode1Raw});
     return image;
 }
 
@@ -203,11 +202,7 @@ std::unique_ptr<BlockImage> open_cue_sheet(std::unique_ptr<HostFile> file, Image
     const CueSheet sheet = parse_cue_sheet(text, path);
 
     auto image = std::make_unique<DiscImage>(path);
-    u32 lba = 0;
-    const auto add_piece = [&](const Piece& piece) {
-        image->add_piece(piece);
-        lba += piece.sectors;
-    };
+    const u32& lba = image->layout().lead_out; // moves on with each piece
     for (usize number = 0; number < sheet.files.size(); ++number) {
         const CueFile& named = sheet.files[number];
         HostFile& held =
@@ -230,18 +225,18 @@ std::unique_ptr<BlockImage> open_cue_sheet(std::unique_ptr<HostFile> file, Image
                                 " does not lie in '" + named.name + "', which is too short");
             const u32 pregap = lba;
             // What a sheet calls the pre-gap of the first track lies before sector 0.
-            if (place > 0) add_piece({.sectors = track.pregap, .type = TrackType::Audio});
+            if (place > 0) image->add_piece({.sectors = track.pregap, .type = TrackType::Audio});
             image->add_track({.number = track.number,
                               .audio = track.type == TrackType::Audio,
                               .mode = static_cast<u8>(track.type >= TrackType::Mode2 ? 2 : 1),
                               .pregap = pregap,
                               .start = lba + *track.index1 - sector});
-            add_piece({.sectors = static_cast<u32>(sectors),
-                       .file = &held,
-                       .offset = offset,
-                       .type = track.type,
-                       .swapped = track.type == TrackType::Audio && named.type == CueFile::Type::Motorola});
-            add_piece({.sectors = track.postgap, .type = TrackType::Audio});
+            image->add_piece({.sectors = static_cast<u32>(sectors),
+                              .file = &held,
+                              .offset = offset,
+                              .type = track.type,
+                              .swapped = track.type == TrackType::Audio && named.type == CueFile::Type::Motorola});
+            image->add_piece({.sectors = track.postgap, .type = TrackType::Audio});
             offset += sectors * stored;
             sector += static_cast<u32>(sectors);
         }

@@ -224,7 +224,7 @@ MediaKind probe_media(const std::string& path) {
     }
     if (has_suffix(path, ".iso") || has_suffix(path, ".cue")) return MediaKind::Cd;
     const Header header = read_header(*file);
-    if (raw_cd_data_at(header, file->size())) return MediaKind::Cd;
+    if (raw_cd_mode(header, file->size())) return MediaKind::Cd;
     if (file->size() > kLargestFloppy || probe_format(*file) != "raw") return MediaKind::Disk;
     const FloppyGeometry* geometry = floppy_geometry(file->size());
     if (geometry->bytes() == file->size()) return MediaKind::Floppy;
@@ -262,8 +262,8 @@ std::unique_ptr<BlockImage> open_image(const std::string& path, MediaKind kind, 
     const bool writable = !protect && !options.snapshot && !file->read_only();
     std::unique_ptr<BlockImage> image;
     const bool raw_cd = format == "raw" && kind == MediaKind::Cd;
-    if (const usize data_at = raw_cd ? raw_cd_data_at(read_header(*file), file->size()) : 0) {
-        image = open_raw_cd(std::move(file), data_at);
+    if (const u8 mode = raw_cd ? raw_cd_mode(read_header(*file), file->size()) : u8{0}) {
+        image = open_raw_cd(std::move(file), mode);
     } else if (format == "raw" && kind == MediaKind::Cd && has_suffix(path, ".cue")) {
         HostNeighbours neighbours(path, options.parents);
         image = open_cue_sheet(std::move(file), neighbours);

@@ -13,6 +13,12 @@ auto track_behind(const CdLayout& layout, u32 lba) {
 
 const CdTrack& CdLayout::at(u32 lba) const { return *std::prev(track_behind(*this, lba)); }
 
+const CdTrack* CdLayout::find(u32 number) const {
+    for (const CdTrack& track : tracks)
+        if (track.number == number) return &track;
+    return nullptr;
+}
+
 CdPosition CdLayout::position(u32 lba) const {
     const CdTrack& track = at(lba);
     return {track.audio, track.number, static_cast<u8>(lba < track.start ? 0 : 1),

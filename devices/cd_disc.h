@@ -25,6 +25,8 @@ struct CdLayout {
 
     /// The track in which a sector lies, with its pre-gap.
     const CdTrack& at(u32 lba) const;
+    /// nullptr: no track has that number.
+    const CdTrack* find(u32 number) const;
     CdPosition position(u32 lba) const;
     /// True if [lba, lba + count) lies in tracks of one kind.
     bool uniform(u32 lba, u32 count) const;

@@ -1,5 +1,6 @@
 #include "devices/cd_sector.h"
 #include <algorithm>
+#include <cstdlib>
 
 namespace r86 {
 
@@ -70,11 +71,6 @@ void add_parities(RawSector& sector) {
 
 } // namespace
 
-std::array<u8, 3> cd_time(u32 lba) {
-    const u32 frames = lba + 150;
-    return {static_cast<u8>(frames / (60 * 75)), static_cast<u8>(frames / 75 % 60), static_cast<u8>(frames % 75)};
-}
-
 void put_sector_header(RawSector& sector, u32 lba, u8 mode) {
     std::fill(sector.begin(), sector.begin() + kHeader, u8{0xFF});
     sector[0] = sector[11] = 0;
@@ -93,15 +89,15 @@ void complete_mode1_sector(RawSector& sector, u32 lba) {
 
 std::array<u8, 16> formatted_q(const CdPosition& position, u32 lba) {
     const auto absolute = cd_time(lba);
-    const u32 frames = static_cast<u32>(std::abs(position.relative)); // counts down in the pre-gap
+    const auto relative = cd_duration(static_cast<u32>(std::abs(position.relative))); // counts down in the pre-gap
     std::array<u8, 16> q{};
     q[0] = position.audio ? 0x01 : 0x41; // control and ADR: a position follows
     q[1] = bcd(position.track);
     q[2] = position.index;
-    q[3] = bcd(static_cast<u8>(frames / (60 * 75)));
-    q[4] = bcd(static_cast<u8>(frames / 75 % 60));
-    q[5] = bcd(static_cast<u8>(frames % 75));
-    for (usize i = 0; i < 3; ++i) q[7 + i] = bcd(absolute[i]);
+    for (usize i = 0; i < 3; ++i) {
+        q[3 + i] = bcd(relative[i]);
+        q[7 + i] = bcd(absolute[i]);
+    }
     u16 crc = 0; // 22.3.5: x^16 + x^12 + x^5 + 1, inverted
     for (usize i = 0; i < 10; ++i) {
         crc ^= static_cast<u16>(q[i] << 8);

@@ -12,8 +12,14 @@ inline constexpr usize kRawSectorBytes = 2352;
 inline constexpr usize kRawUserData = 16; ///< where the 2048 bytes begin
 using RawSector = std::array<u8, kRawSectorBytes>;
 
-/// Minutes, seconds and frames of an address; the programme area begins after two seconds.
-std::array<u8, 3> cd_time(u32 lba);
+/// Sectors as minutes, seconds and frames, of which 75 make a second.
+constexpr std::array<u8, 3> cd_duration(u32 sectors) {
+    return {static_cast<u8>(sectors / (60 * 75)), static_cast<u8>(sectors / 75 % 60), static_cast<u8>(sectors % 75)};
+}
+/// The time of an address; the programme area begins after two seconds.
+constexpr std::array<u8, 3> cd_time(u32 lba) { return cd_duration(lba + 150); }
+/// The other way; negative in the first two seconds.
+constexpr i32 cd_address(u8 minute, u8 second, u8 frame) { return (minute * 60 + second) * 75 + frame - 150; }
 /// Fills in sync pattern, address and mode.
 void put_sector_header(RawSector& sector, u32 lba, u8 mode);
 /// Fills in everything around the user data of a mode 1 sector.

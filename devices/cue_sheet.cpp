@@ -119,6 +119,7 @@ private:
         else if (type != "BINARY")
             fail("files of type " + type + " are not supported; convert them to WAVE");
         sheet_.files.push_back(std::move(file));
+        last_index_ = 0;
     }
 
     void new_track() {
@@ -148,11 +149,7 @@ private:
         CueTrack& current = track();
         const unsigned which = number(word(1, "a number"), 99);
         const u32 at = sectors(word(2, "a time"));
-        const bool first_in_file =
-            sheet_.tracks.size() == 1 || sheet_.tracks[sheet_.tracks.size() - 2].file != current.file;
-        if (!first_in_file || current.index0 || current.index1) {
-            if (at < last_index_) fail("this INDEX lies before the one above it");
-        }
+        if (at < last_index_) fail("this INDEX lies before the one above it");
         last_index_ = at;
         if (which == 0) {
             if (current.index1) fail("INDEX 00 behind INDEX 01");

@@ -1,4 +1,5 @@
 #include "devices/fw_cfg.h"
+#include "core/byte_order.h"
 #include "core/error.h"
 #include <algorithm>
 #include <array>
@@ -52,11 +53,8 @@ void FwCfg::move_words(u16 base) {
     s_.base = base;
     if (distance == 0) return;
     auto& content = items_.at(follower_.item);
-    for (const usize at : follower_.offsets) {
-        const u16 word = static_cast<u16>((content[at] | content[at + 1] << 8) + distance);
-        content[at] = static_cast<u8>(word);
-        content[at + 1] = static_cast<u8>(word >> 8);
-    }
+    for (const usize at : follower_.offsets)
+        store_le<u16>(&content[at], static_cast<u16>(load_le<u16>(&content[at]) + distance));
 }
 
 void FwCfg::finish() {

@@ -1,5 +1,6 @@
 /// ATAPI CD-ROM: playing audio. References are to MMC-3 (5.10 to 5.12 PLAY AUDIO, 5.9 PAUSE/RESUME, 5.30 STOP
 /// PLAY/SCAN).
+#include "core/byte_order.h"
 #include "devices/ide_atapi_cdrom.h"
 #include <algorithm>
 
@@ -24,37 +25,33 @@ void AtapiCdrom::play_audio() {
     const auto& p = cd_.packet;
     const auto address = [&](usize at) {
         if (p[at] == 0xFF && p[at + 1] == 0xFF && p[at + 2] == 0xFF) return kHere;
-        return static_cast<u32>(std::max((p[at] * 60 + p[at + 1]) * 75 + p[at + 2] - 150, 0));
+        return static_cast<u32>(std::max(cd_address(p[at], p[at + 1], p[at + 2]), 0));
     };
-    const auto track = [&](u8 number) {
-        return std::find_if(layout_.tracks.begin(), layout_.tracks.end(),
-                            [number](const CdTrack& one) { return one.number == number; });
-    };
-    u32 first = packet32(2), end = 0;
-    const auto length = [&](u32 sectors) {
-        if (first == kHere) first = cd_.head_position;
-        end = sectors > capacity() ? kHere : first + sectors;
-    };
+    const auto from = [&](u32 place) { return place == kHere ? cd_.head_position : place; };
+    u32 first = from(packet32(2)), end = 0;
     switch (p[0]) {
-    case 0x45: length(packet16(7)); break;
-    case 0xA5: length(packet32(6)); break;
+    case 0x45:
+    case 0xA5: {
+        const u32 sectors = p[0] == 0x45 ? packet16(7) : packet32(6);
+        end = sectors > capacity() ? kHere : first + sectors;
+        break;
+    }
     case 0x47:
-        first = address(3);
+        first = from(address(3));
         end = address(6);
         break;
     case 0x48: {
-        const auto from = track(p[4]), to = track(p[7]);
-        if (from == layout_.tracks.end() || to == layout_.tracks.end()) return illegal_field();
-        first = from->start;
-        end = layout_.end_of_track(to->start);
+        const CdTrack *begin = layout_.find(p[4]), *last = layout_.find(p[7]);
+        if (!begin || !last) return illegal_field();
+        first = begin->start;
+        end = layout_.end_of_track(last->start);
         break;
     }
     default: // SCAN: to the end of the disc
-        if (p[9] >> 6 == 1) first = address(3);
+        if (p[9] >> 6 == 1) first = from(address(3));
         end = capacity();
         break;
     }
-    if (first == kHere) first = cd_.head_position;
     if (end < first) return illegal_field();
     play(first, end);
 }
@@ -88,7 +85,7 @@ void AtapiCdrom::stop_audio(AudioStatus status) {
     if (cd_.audio == AudioStatus::Playing || cd_.audio == AudioStatus::Paused) cd_.audio = status;
 }
 
-void AtapiCdrom::sector_played(u64) {
+void AtapiCdrom::sector_played() {
     if (!has_medium()) return stop_audio();
     if (sink_) hear(cd_.head_position);
     ++cd_.head_position;
@@ -108,10 +105,7 @@ void AtapiCdrom::hear(u32 lba) {
     if (!disc || !disc->read_sector(lba, sector)) return;
     std::array<i16, kRawSectorBytes / 2> frames;
     for (usize at = 0; at < frames.size(); at += 2) {
-        const auto sample = [&](usize channel) {
-            const usize byte = 2 * (at + channel);
-            return static_cast<i16>(sector[byte] | sector[byte + 1] << 8);
-        };
+        const auto sample = [&](usize channel) { return static_cast<i16>(load_le<u16>(&sector[2 * (at + channel)])); };
         const i32 left = sample(0), right = sample(1);
         for (usize port = 0; port < 2; ++port) {
             const u8 selection = cd_.volume[2 * port], volume = cd_.volume[2 * port + 1];

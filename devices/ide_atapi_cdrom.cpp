@@ -28,17 +28,14 @@ constexpr std::array<u8, 6> kErrorRecovery{0x00, 0x05, 0, 0, 0, 0};
 } // namespace
 
 AtapiCdrom::AtapiCdrom(EventQueue& queue, const std::string& name, Log& log)
-    : IdeDrive(queue, name, log),
-      audio_timer_(queue, name + ".audio", [this](u64 deadline) { sector_played(deadline); }) {
+    : IdeDrive(queue, name, log), audio_timer_(queue, name + ".audio", [this](u64) { sector_played(); }) {
     cd_.volume = kFullVolume;
     cd_.error_recovery = kErrorRecovery;
 }
 
 void AtapiCdrom::insert(BlockImage& image) {
     cd_.swapped = has_medium();
-    stop_audio();
-    cd_.audio = AudioStatus::None;
-    set_image(&image);
+    change_disc(&image);
     cd_.tray_open = false;
     cd_.attention_asc = kMediumChanged;
     cd_.media_event = kNewMedia;
@@ -50,14 +47,18 @@ bool AtapiCdrom::eject(bool force) {
         return false;
     }
     if (has_medium()) cd_.media_event = kMediaRemoval;
-    stop_audio();
-    cd_.audio = AudioStatus::None;
-    set_image(nullptr);
+    change_disc(nullptr);
     cd_.tray_open = false;
     cd_.swapped = false;
     cd_.attention_asc = 0;
     cd_.locked = false;
     return true;
+}
+
+void AtapiCdrom::change_disc(BlockImage* image) {
+    stop_audio();
+    cd_.audio = AudioStatus::None;
+    set_image(image);
 }
 
 void AtapiCdrom::set_image(BlockImage* image) {
@@ -340,7 +341,7 @@ void AtapiCdrom::execute() {
         std::vector<u8> data(8, 0);
         data[0] = layout_.at(lba).mode;
         if (cd_.packet[1] & 2)
-            put_msf(data, 5, lba);
+            put_msf(data, 5, cd_time(lba));
         else
             put32(data, 4, lba);
         return reply(std::move(data), packet16(7));

@@ -9,6 +9,7 @@
 #include "devices/block_image.h"
 #include "devices/cd_disc.h"
 #include "devices/ide_drive.h"
+#include <algorithm>
 #include <array>
 #include <initializer_list>
 
@@ -88,9 +89,10 @@ private:
     void play(u32 first, u32 end);
     void pause_resume();
     void stop_audio(AudioStatus status = AudioStatus::None);
-    void sector_played(u64 deadline_ns);
+    void sector_played();
     void hear(u32 lba);
 
+    void change_disc(BlockImage* image);
     void set_image(BlockImage* image);
     u32 capacity() const { return image_ ? static_cast<u32>(image_->size() / kSectorBytes) : 0; }
     bool has_medium() const { return image_ && !cd_.tray_open; }
@@ -145,12 +147,8 @@ inline void put32(std::vector<u8>& bytes, usize at, u32 value) {
     put16(bytes, at, value >> 16);
     put16(bytes, at + 2, value);
 }
-/// Minutes, seconds and frames of an address; MMC-3 adds the two seconds before sector 0.
-inline void put_msf(std::vector<u8>& bytes, usize at, u32 lba) {
-    const u32 frames = lba + 150;
-    bytes[at] = static_cast<u8>(frames / (60 * 75));
-    bytes[at + 1] = static_cast<u8>(frames / 75 % 60);
-    bytes[at + 2] = static_cast<u8>(frames % 75);
+inline void put_msf(std::vector<u8>& bytes, usize at, const std::array<u8, 3>& time) {
+    std::copy(time.begin(), time.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at));
 }
 
 } // namespace r86

@@ -31,7 +31,8 @@ constexpr std::array<std::array<u16, 5>, 4> kPartBytes = {{
     {12, 4, 8, 2324, 4},   // mode 2, form 2
     {0, 0, 0, 2352, 0},    // audio
 }};
-constexpr usize kSubmodeAt = 18; // in the subheader of CD-ROM XA
+constexpr std::array<u8, 4> kExpectedType = {2, 4, 5, 1}; // what READ CD calls them
+constexpr usize kSubmodeAt = 18;                          // in the subheader of CD-ROM XA
 constexpr u8 kForm2 = 0x20;
 
 /// A bit for each of the 2352 bytes; with Block Error two bytes before them.
@@ -80,10 +81,8 @@ void AtapiCdrom::read_sectors() { // READ (10), READ (12)
 void AtapiCdrom::read_cd(bool msf) {
     u64 lba = packet32(2), count = packet24(6);
     if (msf) {
-        const auto frames = [this](usize at) {
-            return (cd_.packet[at] * 60 + cd_.packet[at + 1]) * 75 + cd_.packet[at + 2] - 150;
-        };
-        const int first = frames(3), end = frames(6);
+        const auto& p = cd_.packet;
+        const i32 first = cd_address(p[3], p[4], p[5]), end = cd_address(p[6], p[7], p[8]);
         if (first < 0 || end < first) return illegal_field();
         lba = static_cast<u64>(first);
         count = static_cast<u64>(end - first);
@@ -98,11 +97,8 @@ void AtapiCdrom::read_cd(bool msf) {
             return check(kMediumError, kUnrecoveredRead);
         if (expected == 5 || (count && first[kSubmodeAt] & kForm2)) kind = SectorKind::Mode2Form2;
     }
-    const u8 is = kind == SectorKind::Audio        ? 1
-                  : kind == SectorKind::Mode1      ? 2
-                  : kind == SectorKind::Mode2Form1 ? 4
-                                                   : 5;
-    if (expected != 0 && expected != is) return check(kIllegalRequest, kIllegalMode);
+    if (expected != 0 && expected != kExpectedType[static_cast<usize>(kind)])
+        return check(kIllegalRequest, kIllegalMode);
     const u8 sub_channel = cd_.packet[10] & 7, c2 = cd_.packet[9] & (kC2Bits | kC2BlockAndBits);
     // Raw P to W and corrected R to W exist with music and graphics only; both C2 bits together are reserved.
     if ((sub_channel != 0 && sub_channel != 2) || c2 == (kC2Bits | kC2BlockAndBits)) return illegal_field();
@@ -164,7 +160,7 @@ void AtapiCdrom::read_toc() { // 5.17
     const auto entry = [&](u8 number, bool audio, u32 lba) {
         data.insert(data.end(), {u8{0}, adr_control(audio), number, u8{0}, u8{0}, u8{0}, u8{0}, u8{0}});
         if (msf)
-            put_msf(data, data.size() - 3, lba);
+            put_msf(data, data.size() - 3, cd_time(lba));
         else
             put32(data, data.size() - 4, lba);
     };
@@ -215,11 +211,8 @@ void AtapiCdrom::read_sub_channel() { // 5.16
             data[6] = position.track;
             data[7] = position.index;
             if (msf) {
-                put_msf(data, 9, cd_.head_position);
-                const u32 relative = static_cast<u32>(std::abs(position.relative));
-                data[13] = static_cast<u8>(relative / (60 * 75));
-                data[14] = static_cast<u8>(relative / 75 % 60);
-                data[15] = static_cast<u8>(relative % 75);
+                put_msf(data, 9, cd_time(cd_.head_position));
+                put_msf(data, 13, cd_duration(static_cast<u32>(std::abs(position.relative))));
             } else {
                 put32(data, 8, cd_.head_position);
                 put32(data, 12, static_cast<u32>(position.relative));
@@ -259,10 +252,10 @@ void AtapiCdrom::read_disc_information() { // 5.13
 void AtapiCdrom::read_track_information() { // 5.19: by sector, or by number
     const u8 type = cd_.packet[1] & 3;
     const u32 wanted = packet32(2);
-    const auto track = std::find_if(layout_.tracks.begin(), layout_.tracks.end(), [&](const CdTrack& one) {
-        return type == 0 ? wanted < capacity() && one == layout_.at(wanted) : one.number == wanted;
-    });
-    if (track == layout_.tracks.end() || type > 1) return illegal_field();
+    const CdTrack* track = nullptr;
+    if (type == 0 && wanted < capacity()) track = &layout_.at(wanted);
+    if (type == 1) track = layout_.find(wanted);
+    if (!track) return illegal_field();
     std::vector<u8> data(36, 0);
     put16(data, 0, 34);
     data[2] = track->number;

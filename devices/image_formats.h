@@ -32,10 +32,10 @@ std::unique_ptr<BlockImage> open_vmdk(std::unique_ptr<HostFile> file, bool writa
 /// would be taken for another format at the next start.
 std::unique_ptr<BlockImage> open_raw(std::unique_ptr<HostFile> file, u64 size, bool writable, bool guarded);
 
-/// Where the data begin in each sector of a CD that has sync, header and parities as well; 0: no such file. `header` is
-/// the file's beginning.
-usize raw_cd_data_at(std::span<const u8> header, u64 file_bytes);
-std::unique_ptr<BlockImage> open_raw_cd(std::unique_ptr<HostFile> file, usize data_at);
+/// The mode, 1 or 2, of a CD whose sectors have sync, header and parities as well; 0: no such file. `header` is the
+/// file's beginning.
+u8 raw_cd_mode(std::span<const u8> header, u64 file_bytes);
+std::unique_ptr<BlockImage> open_raw_cd(std::unique_ptr<HostFile> file, u8 mode);
 /// The disc whose tracks lie in the files beside a cue sheet.
 std::unique_ptr<BlockImage> open_cue_sheet(std::unique_ptr<HostFile> file, ImageNeighbours& neighbours);
 

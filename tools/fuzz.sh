@@ -24,11 +24,11 @@ failed=0
 for name in "${targets[@]}"; do
     own="$artifacts/corpus/${name#fuzz_}"
     kept="$source_dir/tests/fuzz/corpus/${name#fuzz_}"
-    mkdir -p "$own" "$kept"
+    mkdir -p "$own"
     begin=()
-    if [ "$seconds" -ge 60 ]; then
+    if [ "$seconds" -ge 60 ] && [ -d "$kept" ]; then
         begin=("$kept")
-    else
+    elif [ -d "$kept" ]; then
         inputs=$({ find "$kept" -maxdepth 1 -type f; find "$kept" -path '*/found/*' | shuf -n 20; } | paste -sd,)
         [ -z "$inputs" ] || begin=("-seed_inputs=$inputs")
     fi
